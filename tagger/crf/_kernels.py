@@ -1,0 +1,449 @@
+"""Compiled arithmetic of the linear-chain CRF.
+
+Conventions: ``T`` tags; an emission row holds one log-score a tag; transitions hold ``-inf`` where a pair of tags
+is forbidden, and so do ``start`` and ``end``. Sums over paths run on probabilities scaled to one at every token
+(Rabiner 1989, A tutorial on hidden Markov models, section V.A): one exponential a tag and token instead of one a
+pair of tags. Where scores lie so far apart that a scaled sum underflows to zero, the sequence is done again in
+logarithms, which is slower and never underflows.
+
+Inner loops run over the destination tag, so that they vectorise without reordering any sum: the results do not
+depend on the width of the machine's vectors.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from tagger._typing import BoolArray, F32Array, F64Array, I32Array, I64Array, U64Array
+from tagger.features._keys import lookup
+
+__all__ = [
+    "decode_segments",
+    "emissions",
+    "find_ids",
+    "forward_backward",
+    "log_forward_backward",
+    "path_score",
+    "segment_probabilities",
+    "train_epoch",
+    "viterbi",
+]
+
+
+@njit(cache=True)
+def find_ids(keys: U64Array, vocabulary: U64Array, starts: I32Array, bits: int) -> I32Array:  # pragma: no cover
+    """Look up every key; -1 for those that were not learned. Shape as `keys`."""
+    ids = np.empty(keys.shape, np.int32)
+    shift = np.uint64(64 - bits)
+    for t in range(keys.shape[0]):
+        for a in range(keys.shape[1]):
+            ids[t, a] = lookup(keys[t, a], vocabulary, starts, shift)
+    return ids
+
+
+@njit(cache=True)
+def emissions(
+    ids: I32Array, indptr: I32Array, tags: I32Array, weights: F32Array, n_tags: int
+) -> F64Array:  # pragma: no cover - compiled
+    """Sum the weights of the attributes of each token: shape ``(n_tokens, n_tags)``.
+
+    Attribute ``f`` votes for tag ``tags[p]`` with ``weights[p]`` for ``p`` in ``indptr[f]:indptr[f + 1]``.
+    """
+    scores = np.zeros((ids.shape[0], n_tags), np.float64)
+    for t in range(ids.shape[0]):
+        for a in range(ids.shape[1]):
+            f = ids[t, a]
+            if f >= 0:
+                for p in range(indptr[f], indptr[f + 1]):
+                    scores[t, tags[p]] += weights[p]
+    return scores
+
+
+@njit(cache=True)
+def path_score(
+    scores: F64Array, transitions: F64Array, start: F64Array, end: F64Array, path: I64Array
+) -> float:  # pragma: no cover - compiled
+    """Log-score of one tag path: ``start + sum of emissions + sum of transitions + end``."""
+    total = start[path[0]] + end[path[-1]]
+    for t in range(len(path)):
+        total += scores[t, path[t]]
+        if t > 0:
+            total += transitions[path[t - 1], path[t]]
+    return float(total)
+
+
+@njit(cache=True)
+def viterbi(
+    scores: F64Array, transitions: F64Array, start: F64Array, end: F64Array
+) -> I64Array:  # pragma: no cover - compiled
+    """Tag path with the highest log-score; of equal ones, that with the smallest last tag, then before it."""
+    n, n_tags = scores.shape
+    back = np.zeros((n, n_tags), np.int16)
+    best = start + scores[0]  # best score of any path that ends here with tag j
+    new = np.empty(n_tags, np.float64)
+    for t in range(1, n):
+        row = back[t]
+        new[:] = best[0] + transitions[0]
+        for i in range(1, n_tags):
+            b = best[i]
+            if b == -np.inf:
+                continue
+            for j in range(n_tags):
+                value = b + transitions[i, j]
+                if value > new[j]:
+                    new[j] = value
+                    row[j] = i
+        for j in range(n_tags):
+            best[j] = new[j] + scores[t, j]
+    path = np.empty(n, np.int64)
+    path[n - 1] = np.argmax(best + end)
+    for t in range(n - 1, 0, -1):
+        path[t - 1] = back[t, path[t]]
+    return path
+
+
+@njit(cache=True)
+def _scaled(
+    scores: F64Array, step: F64Array, step_t: F64Array, start: F64Array, end: F64Array,
+    alpha: F64Array, beta: F64Array, local: F64Array, scale: F64Array,
+) -> float:  # pragma: no cover - compiled
+    """Forward-backward on scaled probabilities; fills the four arrays and returns log Z, or nan on underflow.
+
+    ``step`` is exp(transitions), ``step_t`` its transpose, ``start`` and ``end`` likewise exponentials. On return
+    ``alpha[t, j] * beta[t, j]`` is the probability of tag ``j`` at token ``t``, ``local[t]`` is
+    exp(scores[t] - their maximum), and ``scale[t]`` the sum that alpha was divided by.
+    """
+    n, n_tags = scores.shape
+    log_z = 0.0
+    for t in range(n):
+        top = scores[t, 0]
+        for j in range(1, n_tags):
+            top = max(top, scores[t, j])
+        log_z += top
+        for j in range(n_tags):
+            local[t, j] = np.exp(scores[t, j] - top)
+        if t == 0:
+            for j in range(n_tags):
+                alpha[0, j] = start[j]
+        else:
+            for j in range(n_tags):
+                alpha[t, j] = 0.0
+            for i in range(n_tags):
+                a = alpha[t - 1, i]
+                if a != 0.0:
+                    for j in range(n_tags):
+                        alpha[t, j] += a * step[i, j]
+        total = 0.0
+        for j in range(n_tags):
+            alpha[t, j] *= local[t, j]
+            total += alpha[t, j]
+        if not total > 1e-280:
+            return np.nan
+        scale[t] = total
+        log_z += np.log(total)
+        for j in range(n_tags):
+            alpha[t, j] /= total
+    closing = 0.0
+    for j in range(n_tags):
+        closing += alpha[n - 1, j] * end[j]
+    if not closing > 1e-280:
+        return np.nan
+    for j in range(n_tags):
+        beta[n - 1, j] = end[j] / closing
+    ahead = np.empty(n_tags, np.float64)
+    for t in range(n - 2, -1, -1):
+        for j in range(n_tags):
+            ahead[j] = local[t + 1, j] * beta[t + 1, j] / scale[t + 1]
+            beta[t, j] = 0.0
+        for j in range(n_tags):
+            a = ahead[j]
+            if a != 0.0:
+                for i in range(n_tags):
+                    beta[t, i] += a * step_t[j, i]
+    return float(log_z + np.log(closing))
+
+
+@njit(cache=True)
+def _logsumexp(values: F64Array) -> float:  # pragma: no cover - compiled
+    top = float(np.max(values))
+    if top == -np.inf:
+        return top
+    return top + float(np.log(np.sum(np.exp(values - top))))
+
+
+@njit(cache=True)
+def log_forward_backward(
+    scores: F64Array, transitions: F64Array, start: F64Array, end: F64Array
+) -> tuple[float, F64Array, F64Array]:  # pragma: no cover - compiled
+    """Forward and backward log-sums of any magnitude.
+
+    Returns
+    -------
+    log_z : float
+        Log of the summed exp-scores of all paths.
+    alpha, beta : ndarray of shape (n_tokens, n_tags)
+        Log-sum of the paths up to and with this tag here; log-sum of those that follow it.
+    """
+    n, n_tags = scores.shape
+    alpha = np.empty((n, n_tags), np.float64)
+    beta = np.empty((n, n_tags), np.float64)
+    alpha[0] = start + scores[0]
+    for t in range(1, n):
+        for j in range(n_tags):
+            alpha[t, j] = scores[t, j] + _logsumexp(alpha[t - 1] + transitions[:, j])
+    beta[n - 1] = end
+    for t in range(n - 2, -1, -1):
+        ahead = scores[t + 1] + beta[t + 1]
+        for i in range(n_tags):
+            beta[t, i] = _logsumexp(transitions[i] + ahead)
+    return _logsumexp(alpha[n - 1] + end), alpha, beta
+
+
+@njit(cache=True)
+def forward_backward(
+    scores: F64Array, transitions: F64Array, start: F64Array, end: F64Array
+) -> tuple[float, F64Array]:  # pragma: no cover - compiled
+    """Log partition function, and the probability of each tag at each token: shape ``(n_tokens, n_tags)``."""
+    n, n_tags = scores.shape
+    step = np.exp(transitions)
+    alpha = np.empty((n, n_tags), np.float64)
+    beta = np.empty((n, n_tags), np.float64)
+    local = np.empty((n, n_tags), np.float64)
+    log_z = _scaled(
+        scores, step, step.T.copy(), np.exp(start), np.exp(end), alpha, beta, local, np.empty(n, np.float64)
+    )
+    if np.isnan(log_z):
+        log_z, alpha, beta = log_forward_backward(scores, transitions, start, end)
+        return log_z, np.exp(alpha + beta - log_z)
+    return log_z, alpha * beta
+
+
+@njit(cache=True)
+def segment_probabilities(
+    scores: F64Array, transitions: F64Array, start: F64Array, end: F64Array,
+    path: I64Array, segments: I32Array,
+) -> F64Array:  # pragma: no cover - compiled
+    """Probability that a path agrees with `path` on each whole segment, summed over all paths that do.
+
+    Parameters
+    ----------
+    segments : ndarray of int32, shape (n_segments, 2)
+        First and one past the last token of each segment; none is empty.
+
+    Returns
+    -------
+    probabilities : ndarray of shape (n_segments,)
+        For a segment that BIOES tags as one span this is the probability of exactly that span with that label.
+    """
+    n, n_tags = scores.shape
+    step = np.exp(transitions)
+    alpha = np.empty((n, n_tags), np.float64)
+    beta = np.empty((n, n_tags), np.float64)
+    local = np.empty((n, n_tags), np.float64)
+    scale = np.empty(n, np.float64)
+    log_z = _scaled(scores, step, step.T.copy(), np.exp(start), np.exp(end), alpha, beta, local, scale)
+    found = np.empty(len(segments), np.float64)
+    if np.isnan(log_z):
+        log_z, alpha, beta = log_forward_backward(scores, transitions, start, end)
+        for s in range(len(segments)):
+            first, last = segments[s, 0], segments[s, 1] - 1
+            total = alpha[first, path[first]] + beta[last, path[last]] - log_z
+            for t in range(first + 1, last + 1):
+                total += transitions[path[t - 1], path[t]] + scores[t, path[t]]
+            found[s] = min(1.0, np.exp(total))
+        return found
+    for s in range(len(segments)):
+        first, last = segments[s, 0], segments[s, 1] - 1
+        p = alpha[first, path[first]] * beta[last, path[last]]
+        for t in range(first + 1, last + 1):
+            p *= step[path[t - 1], path[t]] * local[t, path[t]] / scale[t]
+        found[s] = min(1.0, p)
+    return found
+
+
+@njit(cache=True)
+def decode_segments(
+    scores: F64Array, offsets: I64Array, transitions: F64Array, start: F64Array, end: F64Array,
+    opens: BoolArray, closes: BoolArray,
+) -> tuple[I32Array, I64Array, F64Array]:  # pragma: no cover - compiled
+    """Find the segments on the best path of each of many sequences.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_tokens, n_tags)
+        Emissions of all sequences, one behind another.
+    offsets : ndarray of int64, shape (n_sequences + 1,)
+        Sequence ``s`` is tokens ``offsets[s] - offsets[0]`` to before ``offsets[s + 1] - offsets[0]``.
+    opens, closes : ndarray of bool, shape (n_tags,)
+        Tags that open a segment (B, S) and that close one (E, S).
+
+    Returns
+    -------
+    segments : ndarray of int32, shape (n_segments, 2)
+        First and one past the last token, counted as `offsets` counts.
+    tags : ndarray of int64, shape (n_segments,)
+        The tag of each segment's first token.
+    probabilities : ndarray of shape (n_segments,)
+    """
+    origin = offsets[0]
+    n = offsets[-1] - origin
+    segments = np.empty((n, 2), np.int32)
+    tags = np.empty(n, np.int64)
+    probabilities = np.empty(n, np.float64)
+    count = 0
+    for s in range(len(offsets) - 1):
+        first, last = offsets[s] - origin, offsets[s + 1] - origin
+        path = viterbi(scores[first:last], transitions, start, end)
+        before = count
+        opened = 0
+        for t in range(last - first):
+            if opens[path[t]]:
+                opened = t
+            if closes[path[t]]:
+                segments[count, 0] = opened
+                segments[count, 1] = t + 1
+                tags[count] = path[opened]
+                count += 1
+        if count > before:
+            probabilities[before:count] = segment_probabilities(
+                scores[first:last], transitions, start, end, path, segments[before:count]
+            )
+            segments[before:count] += np.int32(first + origin)
+    return segments[:count], tags[:count], probabilities[:count]
+
+
+@njit(cache=True)
+def _draw(state: U64Array) -> np.uint64:  # pragma: no cover - compiled
+    """Next 64 random bits (xorshift64*, Vigna 2016, ACM TOMS 42:30); `state` has one element, never zero."""
+    x = np.uint64(state[0])
+    x ^= x >> np.uint64(12)
+    x ^= x << np.uint64(25)
+    x ^= x >> np.uint64(27)
+    state[0] = x
+    return np.uint64(x * np.uint64(0x2545F4914F6CDD1D))
+
+
+@njit(cache=True)
+def _step_row(
+    weights: F32Array, squares: F32Array, gradient: F32Array, rate: np.float32
+) -> None:  # pragma: no cover - compiled
+    """One AdaGrad step (Duchi, Hazan, Singer 2011, JMLR 12) on one row of weights."""
+    for j in range(len(weights)):
+        g = gradient[j]
+        squares[j] += g * g
+        weights[j] -= rate * g / np.sqrt(squares[j] + np.float32(1e-8))
+
+
+@njit(cache=True)
+def train_epoch(
+    ids: I32Array, gold: I64Array, offsets: I64Array, order: I64Array,
+    weights: F32Array, squares: F32Array,
+    transitions: F64Array, start: F64Array, end: F64Array,
+    transition_squares: F64Array, start_squares: F64Array, end_squares: F64Array,
+    rate: float, dropout: float, state: U64Array,
+) -> float:  # pragma: no cover - compiled
+    """Pass once over all sequences, one AdaGrad step each; weights change in place.
+
+    Parameters
+    ----------
+    ids : ndarray of int32, shape (n_tokens, n_attributes)
+        Rows of `weights`; -1 is no attribute.
+    gold : ndarray of int64, shape (n_tokens,)
+    offsets : ndarray of int64, shape (n_sequences + 1,)
+    order : ndarray of int64, shape (n_sequences,)
+    weights, squares : ndarray of float32, shape (n_features, n_tags)
+        Weights and their summed squared gradients.
+    dropout : float
+        Share of attributes left out of each token at random; the others are scaled by ``1 / (1 - dropout)``.
+
+    Returns
+    -------
+    loss : float
+        Summed negative log-likelihood, as seen under dropout.
+    """
+    n_tags = weights.shape[1]
+    n_attributes = ids.shape[1]
+    longest = 0
+    for s in range(len(offsets) - 1):
+        longest = max(longest, offsets[s + 1] - offsets[s])
+    kept = np.empty((longest, n_attributes), np.int32)
+    scores = np.empty((longest, n_tags), np.float64)
+    alpha = np.empty((longest, n_tags), np.float64)
+    beta = np.empty((longest, n_tags), np.float64)
+    local = np.empty((longest, n_tags), np.float64)
+    scale = np.empty(longest, np.float64)
+    pairs = np.empty((n_tags, n_tags), np.float64)
+    gradient = np.empty(n_tags, np.float32)
+    boost = np.float32(1.0 / (1.0 - dropout))
+    threshold = np.uint64(dropout * 2.0**32)
+    rate32 = np.float32(rate)
+    loss = 0.0
+    for s in order:
+        first = offsets[s]
+        n = offsets[s + 1] - first
+        for t in range(n):
+            row = scores[t]
+            row[:] = 0.0
+            for a in range(n_attributes):
+                f = ids[first + t, a]
+                if f >= 0 and dropout > 0.0 and (_draw(state) >> np.uint64(32)) < threshold:
+                    f = -1
+                kept[t, a] = f
+                if f >= 0:
+                    w = weights[f]
+                    for j in range(n_tags):
+                        row[j] += w[j]
+            for j in range(n_tags):
+                row[j] *= boost
+        step = np.exp(transitions)
+        log_z = _scaled(
+            scores[:n], step, step.T.copy(), np.exp(start), np.exp(end), alpha, beta, local, scale
+        )
+        if np.isnan(log_z):
+            # A sequence whose scores underflow says nothing reliable about the gradient: it is skipped this time.
+            continue
+        loss += log_z - path_score(scores[:n], transitions, start, end, gold[first : first + n])
+        pairs[:] = 0.0
+        for t in range(n):
+            for j in range(n_tags):
+                gradient[j] = alpha[t, j] * beta[t, j]
+            gradient[gold[first + t]] -= np.float32(1.0)
+            if t == 0:
+                _step_row64(start, start_squares, gradient, rate)
+            if t == n - 1:
+                _step_row64(end, end_squares, gradient, rate)
+            else:
+                for i in range(n_tags):
+                    a = alpha[t, i]
+                    if a != 0.0:
+                        for j in range(n_tags):
+                            pairs[i, j] += a * local[t + 1, j] * beta[t + 1, j] / scale[t + 1]
+            for j in range(n_tags):
+                gradient[j] *= boost
+            for a in range(n_attributes):
+                f = kept[t, a]
+                if f >= 0:
+                    _step_row(weights[f], squares[f], gradient, rate32)
+        for i in range(n_tags):
+            for j in range(n_tags):
+                pairs[i, j] *= step[i, j]
+        for t in range(n - 1):
+            pairs[gold[first + t], gold[first + t + 1]] -= 1.0
+        for i in range(n_tags):
+            for j in range(n_tags):
+                g = pairs[i, j]
+                if g != 0.0:
+                    transition_squares[i, j] += g * g
+                    transitions[i, j] -= rate * g / np.sqrt(transition_squares[i, j])
+    return loss
+
+
+@njit(cache=True)
+def _step_row64(
+    weights: F64Array, squares: F64Array, gradient: F32Array, rate: float
+) -> None:  # pragma: no cover - compiled
+    for j in range(len(weights)):
+        if weights[j] > -np.inf and gradient[j] != 0.0:
+            squares[j] += gradient[j] * gradient[j]
+            weights[j] -= rate * gradient[j] / np.sqrt(squares[j])

@@ -1,0 +1,97 @@
+"""Compiled counting: from the characters and words of one text to its feature keys."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from tagger._typing import F32Array, I32Array, U8Array, U64Array
+from tagger.features._keys import fold, key_of, lookup
+
+__all__ = ["column_counts", "gram_keys"]
+
+
+@njit(cache=True)
+def gram_keys(
+    codes: U64Array, kept: U8Array, boundaries: I32Array, shortest: int, longest: int, use_words: bool
+) -> tuple[U64Array, I32Array, I32Array]:  # pragma: no cover - compiled
+    """Key, start and length of every word and character n-gram of a text.
+
+    Parameters
+    ----------
+    codes : ndarray of uint64, shape (n_chars,)
+    kept : ndarray of uint8, shape (n_chars,)
+        Nonzero for characters that n-grams may hold; an n-gram or word with any other is left out.
+    boundaries : ndarray of int32, shape (n_words + 1,)
+    shortest, longest : int
+        Lengths of character n-grams; none where `longest` is below `shortest`.
+
+    Returns
+    -------
+    keys : ndarray of uint64, shape (n_grams,)
+    starts, lengths : ndarray of int32, shape (n_grams,)
+    """
+    n_chars = len(codes)
+    most = len(boundaries) - 1 + n_chars * max(0, longest - shortest + 1)
+    keys = np.empty(most, np.uint64)
+    starts = np.empty(most, np.int32)
+    lengths = np.empty(most, np.int32)
+    count = 0
+    if use_words:
+        for w in range(len(boundaries) - 1):
+            start, end = boundaries[w], boundaries[w + 1]
+            whole = True
+            for i in range(start, end):
+                whole = whole and kept[i] != 0
+            if whole:
+                keys[count] = key_of(codes[start:end], np.uint64(0))
+                starts[count] = start
+                lengths[count] = end - start
+                count += 1
+    for i in range(n_chars):
+        key = np.uint64(1)
+        for n in range(1, min(longest, n_chars - i) + 1):
+            if kept[i + n - 1] == 0:
+                break
+            key = fold(key, codes[i + n - 1])
+            if n >= shortest:
+                keys[count] = key
+                starts[count] = i
+                lengths[count] = n
+                count += 1
+    return keys[:count], starts[:count], lengths[:count]
+
+
+@njit(cache=True)
+def column_counts(
+    keys: U64Array, vocabulary: U64Array, starts: I32Array, bits: int, scratch: F32Array
+) -> tuple[I32Array, F32Array]:  # pragma: no cover - compiled
+    """Count the known keys of one text.
+
+    Parameters
+    ----------
+    scratch : ndarray of float32, shape (n_features,)
+        All zeros; all zeros again on return, so that one array serves any number of texts.
+
+    Returns
+    -------
+    columns : ndarray of int32, shape (n_found,)
+        In order of first occurrence.
+    counts : ndarray of float32, shape (n_found,)
+    """
+    columns = np.empty(len(keys), np.int32)
+    n_found = 0
+    shift = np.uint64(64 - bits)
+    for key in keys:
+        column = lookup(key, vocabulary, starts, shift)
+        if column >= 0:
+            if scratch[column] == 0:
+                columns[n_found] = column
+                n_found += 1
+            scratch[column] += 1
+    columns = columns[:n_found]
+    counts = np.empty(n_found, np.float32)
+    for i in range(n_found):
+        counts[i] = scratch[columns[i]]
+        scratch[columns[i]] = 0
+    return columns, counts
