@@ -105,7 +105,7 @@ MASTHEAD = re.compile(
 LATIN_NAME = re.compile(r"^[A-Z][A-Z .'’&-]{5,40}$")  # the paper's name again, in capitals
 
 NOTICE_TITLE = re.compile(r"(?:公告|通告|公示|启事|声明|讣告|告示|公开信|一封信|倡议书)(?:\n|$)")
-# 某局 某委 宣: who pays for a slogan.  ...热线12345: a hotline that is no masthead's.
+# 某局 某委 宣: who pays for a slogan.  热线96110: a hotline that is no masthead's.
 NOTICE_LINE = re.compile(
     r"(?:\s|[局委办部会心])宣$|(?:热线|举报电话|监督电话)\s*[:：]?\s*[0-9—－-]{3,}$|^.{1,12}★.{1,12}$"
 )

@@ -21,8 +21,9 @@ __all__ = ["headline_repetition", "link"]
 _NEAR: Final = 8  # articles: a page has hardly more, and a file of many pages must not join one to another
 _MAX_PAGE: Final = 200_000  # characters: longer is no page, and its rare words are not rare
 _MIN_PAIRS: Final = 4  # a headline of fewer different character pairs could be anybody's
-# Character pairs and triples by which the returned text must be nearer to the interrupted article. In 500 pages
-# interleaved from invented articles, 6 gave the right cut most often without tearing whole articles apart.
+# Character pairs and triples by which the returned text must be nearer to the interrupted article. On 250 pages each,
+# composed of invented articles, 6 gave an interrupted article its text back to the paragraph in 51 of 100 cases and
+# tore 6 of 100 that were not interrupted; 0 did so in 71 and 17, 15 in 29 and 1.
 _RETURN_MARGIN: Final = 6
 
 
@@ -137,7 +138,7 @@ def _cut(page: _Words, own: Sequence[int], headed: Sequence[int], interrupted: S
 
     Each paragraph counts the character pairs and triples that it shares with the headed article and not with the
     interrupted one, less those of which the reverse is true. The cut is where the sum before it is highest, that is
-    where the returned text is the most foreign; but all stays if less than 6 pairs and triples speak for returning it.
+    where the returned text is the most foreign; but all stays if fewer than 6 pairs and triples speak for returning it.
     """
     lead_end = page.lead_end(own)
     home = page.shapes([*headed, *own[:lead_end]])

@@ -40,7 +40,7 @@ class Decisions:
     roles : list of Role
         One each line.
     opens : list of bool
-        One each line; the first is true.
+        One each line; the first is true, unless there is none.
     """
 
     roles: list[Role] = field(default_factory=list)
@@ -252,11 +252,8 @@ class _Reader:
         return self.state is _State.BODY and j - i <= _SIGNED_BY and self._look(j + 1) is not Look.BODY
 
     def _date(self, i: int) -> int:
-        if self.state in (_State.HEAD, _State.BYLINE):
-            signed = (
-                self.state is _State.BYLINE and self.roles[i - 1] == "byline" and self._look(i + 1) is not Look.BODY
-            )
-            return self._set(i, i + 1, "byline", _State.START if signed else _State.BYLINE)
+        if self.state is _State.HEAD or (self.state is _State.BYLINE and self._look(i + 1) is Look.BODY):
+            return self._set(i, i + 1, "byline", _State.BYLINE)  # the day of the report, above its text
         return self._set(i, i + 1, "byline", _State.START, opens=self.state is _State.START)
 
     def _signature(self, i: int) -> int:

@@ -46,6 +46,7 @@ SYLLABLES = frozenset(
 
 # Brackets of every form that the width step makes one of.
 _OPEN, _CLOSE = "(（︵﹙", ")）︶﹚"
+
 # Up to ten characters: the longest syllable has six, a tone may be a combining mark or a digit, ü may be "u:".
 _BRACKETS = re.compile(rf"(?<=[{HAN}])(?:[{_OPEN}][^{_OPEN}{_CLOSE}\n{HAN}]{{1,10}}[{_CLOSE}])+")
 _ONE_BRACKET = re.compile(rf"[{_OPEN}]([^{_OPEN}{_CLOSE}]*)[{_CLOSE}]")

@@ -287,8 +287,9 @@ class Alignment:
         if self._lo is None or self._hi is None:
             return start, end
         if self._is_plain():
-            first = int(np.searchsorted(self._hi, start, side="right"))
-            last = int(np.searchsorted(self._lo, end, side="left"))
+            # In the arrays' own type: a wider one would have them copied for every call.
+            first = int(np.searchsorted(self._hi, np.int32(start), side="right"))
+            last = int(np.searchsorted(self._lo, np.int32(end), side="left"))
             return (first, last) if start < end and first < last else (first, first)
         touching = np.flatnonzero((self._lo < self._hi) & (self._lo < end) & (self._hi > start))
         if start < end and len(touching):
