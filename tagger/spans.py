@@ -12,8 +12,17 @@ from tagger._estimator import Estimator
 from tagger._typing import F64Array, I32Array, I64Array, U64Array
 from tagger.crf.linear_chain import LinearChainCRF
 from tagger.crf.scheme import bioes_tags, spans_to_tags
-from tagger.errors import AnnotationError, InputError
-from tagger.features.templates import DEFAULT_TEMPLATES, compile_templates, template_keys, text_streams
+from tagger.errors import AnnotationError, ConfigurationError, InputError
+from tagger.features.lexicon import WordClusters
+from tagger.features.templates import (
+    DEFAULT_TEMPLATES,
+    LEXICON_STREAMS,
+    LEXICON_TEMPLATES,
+    Streams,
+    compile_templates,
+    template_keys,
+    text_streams,
+)
 from tagger.text.segmenter import Segmenter
 from tagger.text.sentences import sentence_ends
 from tagger.types import Span
@@ -44,8 +53,11 @@ class SpanTagger(Estimator):
 
     Parameters
     ----------
-    templates : sequence of str
-        See :mod:`tagger.features.templates`.
+    templates : sequence of str, optional
+        See :mod:`tagger.features.templates`; by default ``DEFAULT_TEMPLATES``, and ``LEXICON_TEMPLATES`` as well
+        where there is a lexicon.
+    lexicon : WordClusters, optional
+        What kind of word a word is, for the templates that ask for it.
     segmenter : Segmenter, optional
         Where the words come from; by default the jieba dictionary alone.
     max_iter, learning_rate, dropout, min_count, prune, random_state
@@ -72,7 +84,8 @@ class SpanTagger(Estimator):
     def __init__(
         self,
         *,
-        templates: Sequence[str] = DEFAULT_TEMPLATES,
+        templates: Sequence[str] | None = None,
+        lexicon: WordClusters | None = None,
         segmenter: Segmenter | None = None,
         max_iter: int = 8,
         learning_rate: float = 0.2,
@@ -82,6 +95,7 @@ class SpanTagger(Estimator):
         random_state: int = 0,
     ) -> None:
         self.templates = templates
+        self.lexicon = lexicon
         self.segmenter = segmenter
         self.max_iter = max_iter
         self.learning_rate = learning_rate
@@ -124,7 +138,7 @@ class SpanTagger(Estimator):
         n_chars = 0
         for i, (text, found) in enumerate(zip(texts, spans, strict=True)):
             if text:
-                keys.append(self._keys(text_streams(text, self._segmenter.boundaries(text))))
+                keys.append(self._keys(self._streams(text, self._segmenter.boundaries(text)), 0, len(text)))
                 gold.append(np.array([index[tag] for tag in _text_tags(i, text, found)], np.int64))
                 cuts = sentence_ends(text, protected=((start, end) for start, end, _ in found))
                 ends.append(np.array(cuts, np.int64) + n_chars)
@@ -170,7 +184,7 @@ class SpanTagger(Estimator):
         self._check_fitted("crf_")
         if not text:
             return TaggedRanges(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0))
-        streams = text_streams(text, boundaries)
+        streams = self._streams(text, boundaries)
         found: list[tuple[I32Array, I64Array, F64Array]] = []
         for offsets in _batches(sentence_ends(text)):
             scores = self.crf_.emissions(self._keys(streams, int(offsets[0]), int(offsets[-1])))
@@ -183,15 +197,20 @@ class SpanTagger(Estimator):
         """Return parameters and labels as plain data, and the learned arrays, for a store to keep."""
         self._check_fitted("crf_")
         crf_meta, arrays = self.crf_.to_state()
-        return {"labels": self.labels_, "templates": list(self.templates), "crf": crf_meta}, arrays
+        return {"labels": self.labels_, "templates": list(self._templates), "crf": crf_meta}, arrays
 
     @classmethod
     def from_state(
-        cls, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray], *, segmenter: Segmenter | None = None
+        cls,
+        meta: Mapping[str, Any],
+        arrays: Mapping[str, np.ndarray],
+        *,
+        segmenter: Segmenter | None = None,
+        lexicon: WordClusters | None = None,
     ) -> Self:
-        """Build the tagger again from what :meth:`to_state` gave."""
+        """Build the tagger again from what :meth:`to_state` gave, and the segmenter and lexicon it was fitted with."""
         parameters = {k: v for k, v in meta["crf"]["parameters"].items() if k != "scheme"}
-        tagger = cls(templates=tuple(meta["templates"]), segmenter=segmenter, **parameters)
+        tagger = cls(templates=tuple(meta["templates"]), lexicon=lexicon, segmenter=segmenter, **parameters)
         tagger.labels_ = list(meta["labels"])
         tagger.crf_ = LinearChainCRF.from_state(meta["crf"], arrays)
         if tagger.crf_.tags_ != bioes_tags(tagger.labels_):
@@ -200,7 +219,13 @@ class SpanTagger(Estimator):
         return tagger
 
     def _compile(self) -> None:
-        self._atoms, self._template_ends = compile_templates(self.templates)
+        default = DEFAULT_TEMPLATES + (LEXICON_TEMPLATES if self.lexicon is not None else ())
+        self._templates = tuple(self.templates) if self.templates is not None else default
+        self._atoms, self._template_ends = compile_templates(self._templates)
+        if self.lexicon is None:
+            asking = [t for t in self._templates if any(f"{stream}[" in t for stream in LEXICON_STREAMS)]
+            if asking:
+                raise ConfigurationError(f"template {asking[0]!r} asks for word clusters: give the tagger a lexicon")
         self._segmenter = self.segmenter if self.segmenter is not None else Segmenter()
 
     def _new_crf(self) -> LinearChainCRF:
@@ -213,10 +238,11 @@ class SpanTagger(Estimator):
             random_state=self.random_state,
         )
 
-    def _keys(self, streams: U64Array, first: int = 0, last: int | None = None) -> U64Array:
-        keys: U64Array = template_keys(
-            streams, self._atoms, self._template_ends, first, streams.shape[1] if last is None else last
-        )
+    def _streams(self, text: str, boundaries: I32Array) -> Streams:
+        return text_streams(text, boundaries, self.lexicon)
+
+    def _keys(self, streams: Streams, first: int, last: int) -> U64Array:
+        keys: U64Array = template_keys(*streams, self._atoms, self._template_ends, first, last)
         return keys
 
 

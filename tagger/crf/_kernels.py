@@ -105,8 +105,15 @@ def viterbi(
 
 @njit(cache=True)
 def _scaled(
-    scores: F64Array, step: F64Array, step_t: F64Array, start: F64Array, end: F64Array,
-    alpha: F64Array, beta: F64Array, local: F64Array, scale: F64Array,
+    scores: F64Array,
+    step: F64Array,
+    step_t: F64Array,
+    start: F64Array,
+    end: F64Array,
+    alpha: F64Array,
+    beta: F64Array,
+    local: F64Array,
+    scale: F64Array,
 ) -> float:  # pragma: no cover - compiled
     """Forward-backward on scaled probabilities; fills the four arrays and returns log Z, or nan on underflow.
 
@@ -221,8 +228,12 @@ def forward_backward(
 
 @njit(cache=True)
 def segment_probabilities(
-    scores: F64Array, transitions: F64Array, start: F64Array, end: F64Array,
-    path: I64Array, segments: I32Array,
+    scores: F64Array,
+    transitions: F64Array,
+    start: F64Array,
+    end: F64Array,
+    path: I64Array,
+    segments: I32Array,
 ) -> F64Array:  # pragma: no cover - compiled
     """Probability that a path agrees with `path` on each whole segment, summed over all paths that do.
 
@@ -264,8 +275,13 @@ def segment_probabilities(
 
 @njit(cache=True)
 def decode_segments(
-    scores: F64Array, offsets: I64Array, transitions: F64Array, start: F64Array, end: F64Array,
-    opens: BoolArray, closes: BoolArray,
+    scores: F64Array,
+    offsets: I64Array,
+    transitions: F64Array,
+    start: F64Array,
+    end: F64Array,
+    opens: BoolArray,
+    closes: BoolArray,
 ) -> tuple[I32Array, I64Array, F64Array]:  # pragma: no cover - compiled
     """Find the segments on the best path of each of many sequences.
 
@@ -337,11 +353,21 @@ def _step_row(
 
 @njit(cache=True)
 def train_epoch(
-    ids: I32Array, gold: I64Array, offsets: I64Array, order: I64Array,
-    weights: F32Array, squares: F32Array,
-    transitions: F64Array, start: F64Array, end: F64Array,
-    transition_squares: F64Array, start_squares: F64Array, end_squares: F64Array,
-    rate: float, dropout: float, state: U64Array,
+    ids: I32Array,
+    gold: I64Array,
+    offsets: I64Array,
+    order: I64Array,
+    weights: F32Array,
+    squares: F32Array,
+    transitions: F64Array,
+    start: F64Array,
+    end: F64Array,
+    transition_squares: F64Array,
+    start_squares: F64Array,
+    end_squares: F64Array,
+    rate: float,
+    dropout: float,
+    state: U64Array,
 ) -> float:  # pragma: no cover - compiled
     """Pass once over all sequences, one AdaGrad step each; weights change in place.
 
@@ -397,9 +423,7 @@ def train_epoch(
             for j in range(n_tags):
                 row[j] *= boost
         step = np.exp(transitions)
-        log_z = _scaled(
-            scores[:n], step, step.T.copy(), np.exp(start), np.exp(end), alpha, beta, local, scale
-        )
+        log_z = _scaled(scores[:n], step, step.T.copy(), np.exp(start), np.exp(end), alpha, beta, local, scale)
         if np.isnan(log_z):
             # A sequence whose scores underflow says nothing reliable about the gradient: it is skipped this time.
             continue

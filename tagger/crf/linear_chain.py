@@ -211,10 +211,7 @@ class LinearChainCRF(Estimator):
         self._check_fitted("weights_")
         keys, offsets = _pack(X)
         scores = self.emissions(keys)
-        return [
-            [self.tags_[tag] for tag in self.viterbi(scores[a:b])]
-            for a, b in pairwise(offsets)
-        ]
+        return [[self.tags_[tag] for tag in self.viterbi(scores[a:b])] for a, b in pairwise(offsets)]
 
     def predict_marginals(self, X: Sequence[Any]) -> list[F64Array]:
         """Return the probability of each tag at each token: one array (n_tokens, n_tags) a sequence."""
@@ -226,9 +223,7 @@ class LinearChainCRF(Estimator):
     def emissions(self, keys: U64Array) -> F64Array:
         """Sum the attribute weights of each token: shape (n_tokens, n_tags)."""
         ids = _kernels.find_ids(keys, self.keys_, self._radix_starts(), radix_bits(len(self.keys_)))
-        scores: F64Array = _kernels.emissions(
-            ids, self.indptr_, self.weight_tags_, self.weights_, len(self.tags_)
-        )
+        scores: F64Array = _kernels.emissions(ids, self.indptr_, self.weight_tags_, self.weights_, len(self.tags_))
         return scores
 
     def viterbi(self, scores: F64Array) -> I64Array:

@@ -44,7 +44,7 @@ def gram_keys(
             for i in range(start, end):
                 whole = whole and kept[i] != 0
             if whole:
-                keys[count] = key_of(codes[start:end], np.uint64(0))
+                keys[count] = key_of(codes[start:end], 0)
                 starts[count] = start
                 lengths[count] = end - start
                 count += 1

@@ -16,9 +16,11 @@ from numba import njit
 
 from tagger._typing import I32Array, U64Array
 
-__all__ = ["fold", "key_of", "lookup", "radix_bits", "radix_index", "word_keys"]
+__all__ = ["fold", "fold_all", "key_of", "lookup", "radix_bits", "radix_index", "word_keys"]
 
 # Constants of splitmix64 (Steele, Lea, Flood 2014, Fast splittable pseudorandom number generators, OOPSLA).
+WORD_SEED = 0x776F7264  # "word": keys of words, the same in templates and lexicons
+
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
@@ -43,11 +45,20 @@ def key_of(codes: U64Array, seed: int) -> np.uint64:  # pragma: no cover - compi
 
 
 @njit(cache=True)
-def word_keys(codes: U64Array, boundaries: I32Array, seed: int) -> U64Array:  # pragma: no cover - compiled
+def fold_all(keys: U64Array, value: int) -> U64Array:  # pragma: no cover - compiled
+    """Mix one value into every key: a copy of `keys` that shares none with other values' copies."""
+    folded = np.empty_like(keys)
+    for i in range(len(keys)):
+        folded[i] = fold(keys[i], np.uint64(value))
+    return folded
+
+
+@njit(cache=True)
+def word_keys(codes: U64Array, boundaries: I32Array) -> U64Array:  # pragma: no cover - compiled
     """Key of every word; word ``i`` is ``codes[boundaries[i]:boundaries[i + 1]]``."""
     keys = np.empty(len(boundaries) - 1, np.uint64)
     for i in range(len(keys)):
-        keys[i] = key_of(codes[boundaries[i] : boundaries[i + 1]], seed)
+        keys[i] = key_of(codes[boundaries[i] : boundaries[i + 1]], WORD_SEED)
     return keys
 
 

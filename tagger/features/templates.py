@@ -1,7 +1,8 @@
 """Window templates: what the span tagger looks at around each character, as data.
 
-A *stream* is one value a character (its code point, its class, the word it stands in). A *template* names one or
-more streams at offsets, such as ``char[-1] char[0]``; filled in at a character it gives one feature key.
+A *stream* is one value a character (its code point, its class) or one value a word (the word, its length, its cluster).
+A *template* names one or more streams at offsets, such as ``char[-1] char[0]`` or ``word[1] place[0]``; filled in at a
+character it gives one feature key.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -17,12 +19,32 @@ from numba import njit
 from tagger._typing import I32Array, I64Array, U8Array, U64Array
 from tagger.errors import ConfigurationError
 from tagger.features._keys import fold, word_keys
+from tagger.features.lexicon import WordClusters
 
-__all__ = ["DEFAULT_TEMPLATES", "STREAMS", "codepoints", "compile_templates", "template_keys", "text_streams"]
+__all__ = [
+    "CHAR_STREAMS",
+    "DEFAULT_TEMPLATES",
+    "LEXICON_STREAMS",
+    "LEXICON_TEMPLATES",
+    "WORD_STREAMS",
+    "Streams",
+    "char_classes",
+    "codepoints",
+    "compile_templates",
+    "is_wordlike",
+    "template_keys",
+    "text_streams",
+]
 
-STREAMS = ("char", "class", "word", "place", "length", "previous", "next")
-"""What a template can name: the code point; its class; the key of the word the character stands in; its place in
-that word (begin, middle, end, single); the length of that word; the keys of the words before and after."""
+CHAR_STREAMS = ("char", "class", "place")
+"""Streams by character; an offset counts characters. The code point; its class; its place in its word (begin, middle,
+end or single)."""
+
+WORD_STREAMS = ("word", "length", "coarse", "middle", "fine")
+"""Streams by word; an offset counts words from the one that the character stands in. The word; its length up to 6; its
+clusters in a lexicon of three grains."""
+
+LEXICON_STREAMS = WORD_STREAMS[2:]
 
 DEFAULT_TEMPLATES: tuple[str, ...] = (
     *(f"char[{i}]" for i in range(-2, 3)),
@@ -33,15 +55,18 @@ DEFAULT_TEMPLATES: tuple[str, ...] = (
     "class[0] class[1]",
     "class[-1] class[0] class[1]",
     "word[0] place[0]",
-    "previous[0] place[0]",
-    "next[0] place[0]",
+    "word[-1] place[0]",
+    "word[1] place[0]",
     "place[0] length[0]",
 )
 """Chosen on training articles. Longer character n-grams and pairs of words were tried and left out: they learn the
 training text by heart, which costs more recall than they bring precision."""
 
+LEXICON_TEMPLATES: tuple[str, ...] = tuple(f"{grain}[{i}] place[0]" for grain in LEXICON_STREAMS for i in (-1, 0, 1))
+"""Added where there is a lexicon: what kind of word this one and its neighbours are, also where none of them was in
+the annotated text."""
+
 _ATOM = re.compile(r"(\w+)\[([+-]?\d+)\]")
-_WORD_SEED = 0x776F7264  # "word"
 
 # Character classes: what tells numbers, Latin and the kinds of Chinese punctuation apart.
 _CLASSES = {
@@ -99,51 +124,71 @@ def codepoints(text: str) -> U64Array:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
 
 
-def text_streams(text: str, boundaries: I32Array) -> U64Array:
+def char_classes(codes: U64Array) -> U8Array:
+    """Class of each code point: shape as `codes`."""
+    table = _class_table()
+    classes: U8Array = np.where(codes < 0x10000, table[np.minimum(codes, 0xFFFF)], np.uint8(_CLASSES["han"]))
+    return classes
+
+
+def is_wordlike(classes: U8Array) -> U8Array:
+    """Tell by its class whether a character can stand in a word: 1 for letters and numbers, 0 for the rest."""
+    return _wordlike_table()[classes]
+
+
+@lru_cache(maxsize=1)
+def _wordlike_table() -> U8Array:
+    wordlike = np.zeros(len(_CLASSES), np.uint8)
+    wordlike[[_CLASSES[name] for name in ("han", "digit", "latin", "numeral")]] = 1
+    return wordlike
+
+
+class Streams(NamedTuple):
+    """Every stream of one text.
+
+    Attributes
+    ----------
+    chars : ndarray of uint64, shape (len(CHAR_STREAMS), n_chars)
+    words : ndarray of uint64, shape (len(WORD_STREAMS), n_words)
+    word_of : ndarray of int32, shape (n_chars,)
+        Index of the word that each character stands in.
+    """
+
+    chars: U64Array
+    words: U64Array
+    word_of: I32Array
+
+
+def text_streams(text: str, boundaries: I32Array, lexicon: WordClusters | None = None) -> Streams:
     """Fill every stream for a text.
 
     Parameters
     ----------
     text : str
-        ``n_chars`` characters.
+        ``n_chars`` characters, at least one.
     boundaries : ndarray of int32, shape (n_words + 1,)
         Word boundaries from 0 to ``n_chars``.
-
-    Returns
-    -------
-    streams : ndarray of uint64, shape (len(STREAMS), n_chars)
+    lexicon : WordClusters, optional
+        Without one the lexicon's streams are zero everywhere.
     """
     codes = codepoints(text)
-    table = _class_table()
-    classes = np.where(codes < 0x10000, table[np.minimum(codes, 0xFFFF)], _CLASSES["han"])
-    return _fill_streams(codes, classes.astype(np.uint64), boundaries, word_keys(codes, boundaries, _WORD_SEED))
-
-
-@njit(cache=True)
-def _fill_streams(
-    codes: U64Array, classes: U64Array, boundaries: I32Array, keys: U64Array
-) -> U64Array:  # pragma: no cover - compiled
-    streams = np.empty((7, len(codes)), np.uint64)
-    streams[0] = codes
-    streams[1] = classes
-    n_words = len(keys)
-    for w in range(n_words):
-        start, end = boundaries[w], boundaries[w + 1]
-        for i in range(start, end):
-            streams[2, i] = keys[w]
-            if end - start == 1:
-                place = 3
-            elif i == start:
-                place = 0
-            elif i == end - 1:
-                place = 2
-            else:
-                place = 1
-            streams[3, i] = place
-            streams[4, i] = min(end - start, 6)
-            streams[5, i] = keys[w - 1] if w > 0 else 0
-            streams[6, i] = keys[w + 1] if w + 1 < n_words else 0
-    return streams
+    keys = word_keys(codes, boundaries)
+    lengths = np.diff(boundaries)
+    words = np.zeros((len(WORD_STREAMS), len(keys)), np.uint64)
+    words[0] = keys
+    words[1] = np.minimum(lengths, 6)
+    if lexicon is not None:
+        words[2:] = lexicon.clusters_of(keys)
+    chars = np.empty((len(CHAR_STREAMS), len(codes)), np.uint64)
+    chars[0] = codes
+    chars[1] = char_classes(codes)
+    word_of = np.repeat(np.arange(len(keys), dtype=np.int32), lengths)
+    first = np.zeros(len(codes), bool)
+    last = np.zeros(len(codes), bool)
+    first[boundaries[:-1]] = True
+    last[boundaries[1:] - 1] = True
+    chars[2] = first + 2 * last  # middle 0, begin 1, end 2, single 3
+    return Streams(chars, words, word_of)
 
 
 def compile_templates(templates: Sequence[str]) -> tuple[I64Array, I64Array]:
@@ -151,8 +196,8 @@ def compile_templates(templates: Sequence[str]) -> tuple[I64Array, I64Array]:
 
     Returns
     -------
-    atoms : ndarray of int64, shape (n_atoms, 2)
-        Stream index and offset of each atom, template after template.
+    atoms : ndarray of int64, shape (n_atoms, 3)
+        Whether the stream is by word, its index and the offset, template after template.
     ends : ndarray of int64, shape (n_templates + 1,)
         Template ``k`` is ``atoms[ends[k]:ends[k + 1]]``.
 
@@ -161,31 +206,35 @@ def compile_templates(templates: Sequence[str]) -> tuple[I64Array, I64Array]:
     ConfigurationError
         If a template is not one or more ``stream[offset]``, or names an unknown stream.
     """
-    atoms: list[tuple[int, int]] = []
+    atoms: list[tuple[int, int, int]] = []
     ends = [0]
     for template in templates:
         for part in template.split():
             match = _ATOM.fullmatch(part)
-            if match is None or match[1] not in STREAMS:
+            if match is None or match[1] not in CHAR_STREAMS + WORD_STREAMS:
                 raise ConfigurationError(
-                    f"template {template!r}: {part!r} is not stream[offset] with a stream of {', '.join(STREAMS)}"
+                    f"template {template!r}: {part!r} is not stream[offset] with a stream of "
+                    f"{', '.join(CHAR_STREAMS + WORD_STREAMS)}"
                 )
-            atoms.append((STREAMS.index(match[1]), int(match[2])))
+            by_word = match[1] in WORD_STREAMS
+            streams = WORD_STREAMS if by_word else CHAR_STREAMS
+            atoms.append((int(by_word), streams.index(match[1]), int(match[2])))
         if len(atoms) == ends[-1]:
             raise ConfigurationError(f"template {template!r} is empty: write for example 'char[0]'")
         ends.append(len(atoms))
-    return np.array(atoms, np.int64).reshape(-1, 2), np.array(ends, np.int64)
+    return np.array(atoms, np.int64).reshape(-1, 3), np.array(ends, np.int64)
 
 
 @njit(cache=True)
 def template_keys(
-    streams: U64Array, atoms: I64Array, ends: I64Array, first: int, last: int
+    chars: U64Array, words: U64Array, word_of: I32Array, atoms: I64Array, ends: I64Array, first: int, last: int
 ) -> U64Array:  # pragma: no cover - compiled
     """Fill every template at the characters from `first` to before `last`.
 
     Parameters
     ----------
-    streams : ndarray of uint64, shape (n_streams, n_chars)
+    chars, words, word_of : ndarray
+        The :class:`Streams` of the text.
     atoms, ends : ndarray
         From :func:`compile_templates`.
     first, last : int
@@ -194,9 +243,8 @@ def template_keys(
     Returns
     -------
     keys : ndarray of uint64, shape (last - first, n_templates)
-        Beyond either edge of the text every stream reads as one value that no character has.
+        Beyond either edge of the text every stream reads as one value that no character or word has.
     """
-    n_chars = streams.shape[1]
     n_templates = len(ends) - 1
     beyond = np.uint64(0xFFFFFFFFFFFFFFFF)
     keys = np.empty((last - first, n_templates), np.uint64)
@@ -204,7 +252,12 @@ def template_keys(
         for k in range(n_templates):
             key = np.uint64(k + 1)
             for a in range(ends[k], ends[k + 1]):
-                j = i + atoms[a, 1]
-                key = fold(key, streams[atoms[a, 0], j] if 0 <= j < n_chars else beyond)
+                stream = atoms[a, 1]
+                if atoms[a, 0] == 0:
+                    j = i + atoms[a, 2]
+                    key = fold(key, chars[stream, j] if 0 <= j < chars.shape[1] else beyond)
+                else:
+                    j = word_of[i] + atoms[a, 2]
+                    key = fold(key, words[stream, j] if 0 <= j < words.shape[1] else beyond)
             keys[i - first, k] = key
     return keys
