@@ -150,13 +150,14 @@ def _train(args: Namespace) -> None:
 def _add_evaluate(commands: Any) -> None:
     parser = commands.add_parser("evaluate", help="score a recipe or a model", allow_abbrev=False)
     parser.add_argument("target", metavar="RECIPE.toml|MODEL", help="recipe to cross-validate, or model to score")
+    parser.add_argument("data", nargs="?", metavar="DATA", help="annotated articles to score a model on")
     parser.add_argument("--n-jobs", type=int, default=1, metavar="N", help="processes; -1 is one a core (default: 1)")
     parser.set_defaults(run=_evaluate)
 
 
 def _evaluate(args: Namespace) -> None:
     run = _training("training.evaluate")
-    _say(run(args.target, n_jobs=args.n_jobs))
+    _say(run(args.target, data=args.data, n_jobs=args.n_jobs))
 
 
 def _training(module: str) -> Any:

@@ -124,10 +124,11 @@ class SpanTagger(Estimator):
         Raises
         ------
         InputError
-            If texts and spans differ in number, or no text holds a character.
+            If texts and spans differ in number, a text is not a str, or no text holds a character.
         AnnotationError
             If spans overlap or reach outside their text; the message names the text, range and label.
         """
+        _check_texts(texts)
         if len(texts) != len(spans):
             raise InputError(f"{len(texts)} texts but {len(spans)} lists of spans: give one list a text")
         self.labels_ = sorted({label for found in spans for _, _, label in found})
@@ -137,9 +138,10 @@ class SpanTagger(Estimator):
         keys, gold, ends = [], [], [np.zeros(1, np.int64)]
         n_chars = 0
         for i, (text, found) in enumerate(zip(texts, spans, strict=True)):
+            named = _text_tags(i, text, found)
             if text:
                 keys.append(self._keys(self._streams(text, self._segmenter.boundaries(text)), 0, len(text)))
-                gold.append(np.array([index[tag] for tag in _text_tags(i, text, found)], np.int64))
+                gold.append(np.array([index[tag] for tag in named], np.int64))
                 cuts = sentence_ends(text, protected=((start, end) for start, end, _ in found))
                 ends.append(np.array(cuts, np.int64) + n_chars)
                 n_chars += len(text)
@@ -153,6 +155,7 @@ class SpanTagger(Estimator):
     def predict(self, texts: Sequence[str]) -> list[list[Span]]:
         """Return the spans of each text, in order, flat, each with its probability."""
         self._check_fitted("crf_")
+        _check_texts(texts)
         results = []
         for text in texts:
             tagged = self.tag(text, self._segmenter.boundaries(text))
@@ -244,6 +247,14 @@ class SpanTagger(Estimator):
     def _keys(self, streams: Streams, first: int, last: int) -> U64Array:
         keys: U64Array = template_keys(*streams, self._atoms, self._template_ends, first, last)
         return keys
+
+
+def _check_texts(texts: Sequence[str]) -> None:
+    if isinstance(texts, str):
+        raise InputError("one str came where a sequence of texts was expected: write [text]")
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InputError(f"text {i} is {type(text).__name__}, expected str")
 
 
 def _text_tags(i: int, text: str, spans: Sequence[LabelledRange]) -> list[str]:

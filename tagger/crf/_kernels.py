@@ -31,6 +31,12 @@ __all__ = [
 ]
 
 
+# Scaled sums are trusted between these. A path can be lost to underflow only where its forward share is below
+# 1e-308 / _SMALL = 1e-158; if it matters all the same (say, for 1e-15 of the total) its backward factor there is above
+# 1e-15 / 1e-158, which _LARGE catches.
+_SMALL, _LARGE = 1e-150, 1e140
+
+
 @njit(cache=True)
 def find_ids(keys: U64Array, vocabulary: U64Array, starts: I32Array, bits: int) -> I32Array:  # pragma: no cover
     """Look up every key; -1 for those that were not learned. Shape as `keys`."""
@@ -115,7 +121,7 @@ def _scaled(
     local: F64Array,
     scale: F64Array,
 ) -> float:  # pragma: no cover - compiled
-    """Forward-backward on scaled probabilities; fills the four arrays and returns log Z, or nan on underflow.
+    """Forward-backward on scaled probabilities; fills the four arrays and returns log Z, or nan if they do not fit.
 
     ``step`` is exp(transitions), ``step_t`` its transpose, ``start`` and ``end`` likewise exponentials. On return
     ``alpha[t, j] * beta[t, j]`` is the probability of tag ``j`` at token ``t``, ``local[t]`` is
@@ -145,7 +151,7 @@ def _scaled(
         for j in range(n_tags):
             alpha[t, j] *= local[t, j]
             total += alpha[t, j]
-        if not total > 1e-280:
+        if not _SMALL < total < _LARGE:
             return np.nan
         scale[t] = total
         log_z += np.log(total)
@@ -154,7 +160,7 @@ def _scaled(
     closing = 0.0
     for j in range(n_tags):
         closing += alpha[n - 1, j] * end[j]
-    if not closing > 1e-280:
+    if not _SMALL < closing < _LARGE:
         return np.nan
     for j in range(n_tags):
         beta[n - 1, j] = end[j] / closing
@@ -168,6 +174,10 @@ def _scaled(
             if a != 0.0:
                 for i in range(n_tags):
                     beta[t, i] += a * step_t[j, i]
+    for t in range(n):
+        for j in range(n_tags):
+            if not beta[t, j] < _LARGE:
+                return np.nan
     return float(log_z + np.log(closing))
 
 

@@ -193,10 +193,14 @@ class LinearChainCRF(Estimator):
         gold : ndarray of int64, shape (n_tokens,)
             Index into `tags` of each token's tag.
         tags : sequence of str
+
+        Raises
+        ------
+        InputError, AnnotationError
+            As for :meth:`fit`.
         """
         self._check_parameters()
-        if not len(gold):
-            raise InputError("no tokens to learn from: give at least one sequence that is not empty")
+        _check_packed(keys, offsets, gold, len(tags))
         offsets = np.unique(offsets)  # empty sequences say nothing
         self.tags_ = list(tags)
         self.start_, self.transitions_, self.end_ = self._open_transitions()
@@ -275,10 +279,11 @@ class LinearChainCRF(Estimator):
     def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return parameters and tags as plain data, and the learned arrays, for a store to keep."""
         self._check_fitted("weights_")
+        small = np.uint8 if len(self.tags_) < 256 else np.uint16  # holds every tag and the number of all tags
         arrays: dict[str, np.ndarray] = {
             "keys": self.keys_,
-            "counts": np.diff(self.indptr_).astype(np.uint8),
-            "weight_tags": self.weight_tags_.astype(np.uint8 if len(self.tags_) <= 256 else np.int32),
+            "counts": np.diff(self.indptr_).astype(small),
+            "weight_tags": self.weight_tags_.astype(small),
             "weights": self.weights_.astype(np.float16),
             # Forbidden pairs are minus infinity, which follows from the tags: files hold finite numbers only.
             "transitions": _finite(self.transitions_),
@@ -299,7 +304,7 @@ class LinearChainCRF(Estimator):
         crf = cls(**meta["parameters"])
         crf.tags_ = list(meta["tags"])
         crf.keys_ = np.ascontiguousarray(arrays["keys"])
-        crf.indptr_ = np.concatenate([[0], np.cumsum(arrays["counts"], dtype=np.int64)]).astype(np.int32)
+        crf.indptr_ = np.concatenate([[0], np.cumsum(arrays["counts"].ravel(), dtype=np.int64)]).astype(np.int32)
         crf.weight_tags_ = arrays["weight_tags"].astype(np.int32)
         crf.weights_ = arrays["weights"].astype(np.float32)
         crf._check_state(arrays)
@@ -407,10 +412,13 @@ class LinearChainCRF(Estimator):
 
     def _check_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         n = len(self.tags_)
-        shapes = {"transitions": (n, n), "start": (n,), "end": (n,), "counts": self.keys_.shape}
+        n_keys = len(self.keys_)
+        shapes = {"keys": (n_keys,), "counts": (n_keys,), "transitions": (n, n), "start": (n,), "end": (n,)}
         for name, shape in shapes.items():
             if arrays[name].shape != shape:
                 raise InputError(f"CRF array {name!r} has shape {arrays[name].shape}, expected {shape}")
+        if n_keys and arrays["counts"].min() < 0:
+            raise InputError("CRF array 'counts' holds a number below 0")
         n_weights = int(self.indptr_[-1])
         if self.weight_tags_.shape != (n_weights,) or self.weights_.shape != (n_weights,):
             raise InputError(f"CRF arrays 'weight_tags' and 'weights' must both hold {n_weights} numbers")
@@ -424,12 +432,35 @@ def _finite(scores: F64Array) -> F64Array:
     return np.where(np.isfinite(scores), scores, 0.0)
 
 
+def _check_packed(keys: U64Array, offsets: I64Array, gold: I64Array, n_tags: int) -> None:
+    """Refuse arrays that would make the compiled code, which checks nothing, read beyond their ends."""
+    if not len(gold):
+        raise InputError("no tokens to learn from: give at least one sequence that is not empty")
+    if len(keys) != len(gold):
+        raise InputError(f"{len(keys)} rows of keys but {len(gold)} tags: give one tag a token")
+    if offsets[0] != 0 or offsets[-1] != len(gold) or np.any(np.diff(offsets) < 0):
+        raise InputError(f"offsets of sequences must rise from 0 to the number of tokens, {len(gold)}")
+    if not 0 <= gold.min() <= gold.max() < n_tags:
+        raise InputError(f"gold points outside the {n_tags} tags: indices from 0 to {n_tags - 1} were expected")
+
+
 def _pack(X: Sequence[Any]) -> tuple[U64Array, I64Array]:
     """Put all sequences behind each other: keys (n_tokens, n_attributes) and offsets (n_sequences + 1,)."""
-    parts = [x if isinstance(x, np.ndarray) else hash_attributes(x) for x in X]
+    parts = [_keys_of(i, x) for i, x in enumerate(X)]
     width = max((part.shape[1] for part in parts if len(part)), default=0)
     offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
     keys = np.zeros((int(offsets[-1]), width), np.uint64)
     for part, start in zip(parts, offsets, strict=False):
         keys[start : start + len(part), : part.shape[1]] = part if len(part) else 0
     return keys, offsets
+
+
+def _keys_of(i: int, x: Any) -> U64Array:
+    if not isinstance(x, np.ndarray):
+        return hash_attributes(x)
+    if x.dtype != np.uint64 or x.ndim != 2:
+        raise InputError(
+            f"sequence {i} is an array of {x.dtype}, shape {x.shape}: expected uint64 keys, shape (n_tokens, "
+            "n_attributes), or a list with the attribute strings of each token"
+        )
+    return x

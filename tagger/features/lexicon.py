@@ -17,6 +17,8 @@ __all__ = ["GRAINS", "WordClusters"]
 GRAINS = ("coarse", "middle", "fine")
 """The three clusterings of a lexicon, from few large clusters to many small ones."""
 
+_MOST = 65_535
+
 
 class WordClusters:
     """Cluster numbers of words in three grains.
@@ -52,7 +54,19 @@ class WordClusters:
 
     @classmethod
     def from_words(cls, clusters: Mapping[str, Sequence[int]]) -> Self:
-        """Build a lexicon from words and their cluster numbers (at least 1) in each grain."""
+        """Build a lexicon from words and their cluster numbers (1 to 65,535) in each grain.
+
+        Raises
+        ------
+        InputError
+            If a word has fewer or more numbers than there are grains, or one out of range.
+        """
+        for word, found in clusters.items():
+            if len(found) != len(GRAINS) or not all(1 <= number <= _MOST for number in found):
+                raise InputError(
+                    f"lexicon: {word!r} has the clusters {list(found)}, expected {len(GRAINS)} numbers "
+                    f"({', '.join(GRAINS)}) from 1 to {_MOST}"
+                )
         keys = cls.keys_of(list(clusters))
         numbers = np.array(list(clusters.values()), np.uint16).reshape(-1, len(GRAINS))
         order = np.argsort(keys)

@@ -248,9 +248,14 @@ def template_keys(
     n_templates = len(ends) - 1
     beyond = np.uint64(0xFFFFFFFFFFFFFFFF)
     keys = np.empty((last - first, n_templates), np.uint64)
+    # Mixed before the first value comes in: `fold` cannot tell 1 then 'a' from 3 then 'c', and such small numbers
+    # would give one key to neighbours in code order at different offsets.
+    seeds = np.empty(n_templates, np.uint64)
+    for k in range(n_templates):
+        seeds[k] = fold(np.uint64(0), np.uint64(k + 1))
     for i in range(first, last):
         for k in range(n_templates):
-            key = np.uint64(k + 1)
+            key = seeds[k]
             for a in range(ends[k], ends[k + 1]):
                 stream = atoms[a, 1]
                 if atoms[a, 0] == 0:

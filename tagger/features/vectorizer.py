@@ -109,10 +109,10 @@ class ArticleVectorizer(Estimator):
         Raises
         ------
         InputError
-            If no gram stands in `min_df` texts.
+            If a text is not a str, or no gram stands in `min_df` texts.
         """
         self._prepare()
-        kept_texts = [self._checked(i, text) for i, text in enumerate(texts)]
+        kept_texts = _checked(texts)
         seen: list[U64Array] = []  # the distinct keys of each view of each text
         for text in kept_texts:
             seen.extend(np.unique(grams.keys) for grams in self._views(text, self._segmenter.boundaries(text)))
@@ -132,10 +132,7 @@ class ArticleVectorizer(Estimator):
         from scipy.sparse import csr_matrix
 
         self._check_fitted("keys_")
-        rows = [
-            self.row(text, self._segmenter.boundaries(text))
-            for text in (self._checked(i, text) for i, text in enumerate(texts))
-        ]
+        rows = [self.row(text, self._segmenter.boundaries(text)) for text in _checked(texts)]
         indptr = np.concatenate([[0], np.cumsum([len(row.columns) for row in rows])]).astype(np.int64)
         columns = np.concatenate([np.empty(0, np.int32), *(row.columns for row in rows)])
         values = np.concatenate([np.empty(0, np.float32), *(row.values for row in rows)])
@@ -145,7 +142,7 @@ class ArticleVectorizer(Estimator):
 
     def fit_transform(self, texts: Iterable[str], y: object = None) -> Any:
         """Fit, then transform the same texts."""
-        texts = list(texts)
+        texts = _checked(texts)
         return self.fit(texts).transform(texts)
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
@@ -194,12 +191,9 @@ class ArticleVectorizer(Estimator):
         """
         vectorizer = cls(segmenter=segmenter, **{**meta, "ngram_range": tuple(meta["ngram_range"])})
         vectorizer._prepare()
+        _check_state(arrays)
         vectorizer._packed_names = (arrays["names"], arrays["name_lengths"])
         vectorizer._set_keys(arrays["keys"], arrays["idf"])
-        if not (arrays["keys"].shape == arrays["idf"].shape == arrays["name_lengths"].shape):
-            raise InputError("the vectorizer's arrays 'keys', 'idf' and 'name_lengths' differ in length")
-        if not np.all(vectorizer.keys_[:-1] < vectorizer.keys_[1:]):
-            raise InputError("the vectorizer's array 'keys' is not sorted, or holds a key twice")
         return vectorizer
 
     def __getattr__(self, name: str) -> Any:
@@ -220,12 +214,6 @@ class ArticleVectorizer(Estimator):
         if self.min_df < 1:
             raise ConfigurationError(f"min_df={self.min_df!r}: expected a whole number of at least 1")
         self._segmenter = self.segmenter if self.segmenter is not None else Segmenter()
-
-    @staticmethod
-    def _checked(i: int, text: object) -> str:
-        if not isinstance(text, str):
-            raise InputError(f"text {i} is {type(text).__name__}, expected str")
-        return text
 
     def _learn(self, texts: Sequence[str], keys: U64Array, df: np.ndarray) -> None:
         """Name the candidate keys and keep those that stand in enough texts for their view."""
@@ -271,3 +259,23 @@ class ArticleVectorizer(Estimator):
         ):
             inside = source.starts + source.lengths <= end
             yield _Grams(fold_all(source.keys[inside], view), source.starts[inside], source.lengths[inside])
+
+
+def _checked(texts: Iterable[str]) -> list[str]:
+    if isinstance(texts, str):
+        raise InputError("one str came where several texts were expected: write [text]")
+    texts = list(texts)
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InputError(f"text {i} is {type(text).__name__}, expected str")
+    return texts
+
+
+def _check_state(arrays: Mapping[str, np.ndarray]) -> None:
+    keys, names, lengths = arrays["keys"], arrays["names"], arrays["name_lengths"]
+    if not (keys.shape == arrays["idf"].shape == lengths.shape == (len(keys),)):
+        raise InputError("the vectorizer's arrays 'keys', 'idf' and 'name_lengths' differ in length")
+    if not np.all(keys[:-1] < keys[1:]):
+        raise InputError("the vectorizer's array 'keys' is not sorted, or holds a key twice")
+    if names.shape != (int(lengths.sum(dtype=np.int64)),):
+        raise InputError("the vectorizer's array 'names' is not as long as 'name_lengths' says")

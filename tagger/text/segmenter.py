@@ -161,6 +161,16 @@ class Segmenter(Estimator):
         np.cumsum(np.fromiter(map(len, words), np.int32, count=len(words)), out=offsets[1:])
         return offsets
 
+    def is_word(self, text: str) -> bool:
+        """Tell whether a string is one word on its own: one of the dictionary, or of the user's.
+
+        Examples
+        --------
+        >>> Segmenter().is_word("会议"), Segmenter().is_word("议精")
+        (True, False)
+        """
+        return len(self.cut(text)) == 1
+
     def user_matches(self, text: str) -> list[tuple[int, int]]:
         """Return the ranges of `text`, in characters, that are kept whole as words of the user.
 

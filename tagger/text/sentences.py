@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from tagger.errors import ConfigurationError
+
 __all__ = ["sentence_ends"]
 
 # A sentence runs to its closing marks, with the quotes and brackets that close behind them, or to the end of its line.
@@ -24,11 +26,18 @@ def sentence_ends(text: str, *, max_length: int = 1000, protected: Iterable[tupl
     protected : iterable of (int, int)
         Ranges that no cut may fall into (annotated spans, in training).
 
+    Raises
+    ------
+    ConfigurationError
+        If `max_length` is below 1.
+
     Examples
     --------
     >>> sentence_ends("会议召开。代表发言！”散会")
     [5, 11, 13]
     """
+    if max_length < 1:
+        raise ConfigurationError(f"max_length={max_length!r}: expected at least 1 character")
     ends: list[int] = []
     start = 0
     for match in _SENTENCE.finditer(text):

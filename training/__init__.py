@@ -1,0 +1,1 @@
+"""Everything that makes a model: corpora, splits, recipes, training, evaluation."""
