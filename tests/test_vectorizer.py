@@ -127,7 +127,7 @@ def test_equals_scikit_learn_view_by_view(parameters: dict[str, Any]) -> None:
 
 
 def test_equals_scikit_learn_on_texts_that_hurt() -> None:
-    texts = [text for text in random_texts(60, seed=5) if "\ud800" not in text and "\udfff" not in text]
+    texts = list(random_texts(60, seed=5))
     assert_equals_reference(ArticleVectorizer(min_df=2, lead_length=20), texts[:40], texts)
 
 
@@ -159,8 +159,10 @@ def test_each_view_has_length_one_and_the_title_its_weight(fitted: ArticleVector
     matrix = fitted.transform(TEXTS[:6])
     of_view = np.array([name.partition(":")[0] for name in fitted.names_])
     for view in ("words", "grams", "lead words", "lead grams", "title words"):
-        norms = np.sqrt(matrix[:, of_view == view].power(2).sum(axis=1))
-        np.testing.assert_allclose(norms, fitted.title_weight if view == "title words" else 1, rtol=1e-5)
+        norms = np.sqrt(matrix[:, of_view == view].toarray() ** 2 @ np.ones((of_view == view).sum()))
+        found = norms[norms > 0]
+        assert len(found) >= 4
+        np.testing.assert_allclose(found, fitted.title_weight if view == "title words" else 1, rtol=1e-5)
 
 
 def test_fit_transform_is_fit_and_then_transform_and_takes_any_iterable(fitted: ArticleVectorizer) -> None:
@@ -186,7 +188,7 @@ def test_any_text_can_be_transformed(fitted: ArticleVectorizer, texts: list[str]
 @given(st.lists(any_texts(), min_size=1, max_size=5))
 def test_any_texts_can_be_learned(texts: list[str]) -> None:
     vectorizer = ArticleVectorizer(min_df=1)
-    if not any(views(vectorizer)["words"](text.replace("\ud800", " ").replace("\udfff", " ")) for text in texts):
+    if not any(views(vectorizer)["words"](text) for text in texts):
         return  # nothing to learn, which is an error of its own
     vectorizer.fit(texts)
     meta, arrays = vectorizer.to_state()
@@ -195,7 +197,6 @@ def test_any_texts_can_be_learned(texts: list[str]) -> None:
 
 def test_min_df_of_the_title_is_at_most_two() -> None:
     vectorizer = ArticleVectorizer(min_df=3).fit(["审计\n一", "审计\n二", "园区\n三", "招商，召开", "召开", "召开"])
-    assert vectorizer.names_ == sorted(vectorizer.names_, key=vectorizer.names_.index)
     assert set(vectorizer.names_) == {
         *(f"{view}:召开" for view in ("words", "grams", "lead words", "lead grams", "title words")),
         "title words:审计",
@@ -207,7 +208,7 @@ def test_min_df_of_the_title_is_at_most_two() -> None:
 
 def test_names_are_those_of_the_columns(fitted: ArticleVectorizer) -> None:
     assert len(fitted.names_) == len(set(fitted.names_)) == len(fitted.keys_) == len(fitted.idf_)
-    assert "title words:选举" in fitted.names_
+    assert "title words:审计" in fitted.names_
     assert fitted.get_feature_names_out().tolist() == fitted.names_
 
 

@@ -69,7 +69,7 @@ def train(recipe: Recipe, *, n_jobs: int = 1) -> tuple[Model, dict[str, str]]:
 
 
 def _meta(recipe: Recipe, prepared: Prepared, scores: dict[str, Any]) -> dict[str, Any]:
-    """Return what the manifest says beside the parts: no clock and no path, so that the same input gives the same bytes."""
+    """Return what the manifest says beside the parts: no clock and no path, so that equal input gives equal bytes."""
     return {
         "description": recipe.description,
         "recipe": recipe.path.name,
