@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 F32Array = NDArray[np.float32]
 F64Array = NDArray[np.float64]
+I16Array = NDArray[np.int16]
 I32Array = NDArray[np.int32]
 I64Array = NDArray[np.int64]
 U8Array = NDArray[np.uint8]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -169,11 +170,15 @@ class Model:
         ------
         ConfigurationError
             If `as_` or `n_jobs` is none of these.
+        InputError
+            If `texts` is one str, or (when its turn comes) one of them is none.
         """
         if as_ not in ("page", "article"):
             raise ConfigurationError(f"as_={as_!r}: expected 'page' or 'article'")
-        if n_jobs == 0 or n_jobs < -1:
-            raise ConfigurationError(f"n_jobs={n_jobs}: expected the number of processes, or -1 for one a core")
+        if not isinstance(n_jobs, int) or n_jobs == 0 or n_jobs < -1:
+            raise ConfigurationError(f"n_jobs={n_jobs!r}: expected the number of processes, or -1 for one a core")
+        if isinstance(texts, str):
+            raise InputError("one str came where several texts were expected: write [text]")
         if n_jobs == 1:
             return self._read_all(texts, as_)
         return self._read_parallel(texts, n_jobs, as_)
@@ -187,8 +192,13 @@ class Model:
 
         with self._on_disk() as folder:
             work = Parallel(n_jobs=n_jobs, return_as="generator")
-            for results in work(delayed(_read_chunk)(str(folder), chunk, as_) for chunk in _chunks(texts)):
-                yield from results
+            chunks = work(delayed(_read_chunk)(str(folder), chunk, as_) for chunk in _chunks(texts))
+            try:
+                yield from itertools.chain.from_iterable(chunks)
+            finally:
+                with warnings.catch_warnings():  # a caller who has seen enough does nothing that needs a warning
+                    warnings.filterwarnings("ignore", ".*tasks which were still being processed.*")
+                    chunks.close()
 
     @contextmanager
     def _on_disk(self) -> Iterator[Path]:
@@ -215,8 +225,8 @@ class Model:
     ) -> Article:
         """Predict for one article: `page` is the clean page it stands on, `alignment` from its text to `raw`."""
         boundaries = self._segmenter.boundaries(assembled.text)
-        scores = self._topic_scores(assembled.text, boundaries)
-        accepted = self._accepted(scores) if kind not in _UNJUDGED else ()
+        scores = self._topic_scores(assembled.text, boundaries) if kind not in _UNJUDGED else {}
+        accepted = self._accepted(scores) if scores else ()
         spans = self._spans(raw, page, assembled.text, boundaries, alignment)
         return Article(
             assembled.title, kind, ranges, accepted, scores, spans, byline=assembled.byline, body=assembled.body
@@ -241,8 +251,8 @@ class Model:
             return ()
         tagged = self._span_tagger.tag(text, boundaries)
         starts, ends = alignment.to_raw_many(tagged.starts, tagged.ends)
-        stretched = np.flatnonzero(ends - starts != tagged.ends - tagged.starts)
-        for i in stretched:
+        stretched = (ends - starts != tagged.ends - tagged.starts) & (starts < ends)
+        for i in np.flatnonzero(stretched):
             starts[i], ends[i] = _own_part(page, alignment, int(tagged.starts[i]), int(tagged.ends[i]))
         labels = self._span_tagger.labels_
         spans = [
@@ -250,6 +260,7 @@ class Model:
             for start, end, label, confidence in zip(
                 starts.tolist(), ends.tolist(), tagged.labels.tolist(), tagged.confidences.tolist(), strict=True
             )
+            if start < end  # not of a separator alone, which stands nowhere in the caller's string
         ]
         return tuple(sorted(spans, key=lambda span: span.start))
 
@@ -301,9 +312,8 @@ class Model:
                 )
             page_segmenter = PageSegmenter(**meta["page"])
         except (KeyError, TypeError, AttributeError) as error:
-            where = f"{path}: " if path else ""
             raise ModelFormatError(
-                f"{where}the manifest does not describe a model of this format: {error!r}"
+                f"{path or artifact.name}: the manifest does not describe a model of this format: {error!r}"
             ) from error
         except (InputError, ConfigurationError) as error:
             raise ModelFormatError(f"{path or artifact.name}: {error}") from error

@@ -15,17 +15,18 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from tagger._typing import BoolArray, F32Array, F64Array, I32Array, I64Array, U64Array
+from tagger._typing import BoolArray, F32Array, F64Array, I16Array, I32Array, I64Array, U64Array
 from tagger.features._keys import lookup
 
 __all__ = [
     "decode_segments",
-    "emissions",
     "find_ids",
+    "find_slots",
     "forward_backward",
     "log_forward_backward",
     "path_score",
     "segment_probabilities",
+    "sum_weights",
     "train_epoch",
     "viterbi",
 ]
@@ -49,20 +50,60 @@ def find_ids(keys: U64Array, vocabulary: U64Array, starts: I32Array, bits: int) 
 
 
 @njit(cache=True)
-def emissions(
-    ids: I32Array, indptr: I32Array, tags: I32Array, weights: F32Array, n_tags: int
+def find_slots(keys: U64Array, table: U64Array, starts: I32Array, bits: int) -> I64Array:  # pragma: no cover
+    """Look up where the weights of every key are; -1 for those that were not learned. Shape as `keys`.
+
+    ``table[f]`` is the key of attribute ``f`` and its slot, side by side so that one cache line holds both.
+    """
+    slots = np.full(keys.shape, -1, np.int64)
+    shift = np.uint64(64 - bits)
+    for t in range(keys.shape[0]):
+        for a in range(keys.shape[1]):
+            key = keys[t, a]
+            run = np.int64(key >> shift)
+            for f in range(starts[run], starts[run + 1]):
+                if table[f, 0] == key:
+                    slots[t, a] = np.int64(table[f, 1])
+                    break
+    return slots
+
+
+@njit(cache=True)
+def sum_weights(
+    slots: I64Array, dense: I16Array, sparse: I32Array, scale: float
 ) -> F64Array:  # pragma: no cover - compiled
     """Sum the weights of the attributes of each token: shape ``(n_tokens, n_tags)``.
 
-    Attribute ``f`` votes for tag ``tags[p]`` with ``weights[p]`` for ``p`` in ``indptr[f]:indptr[f + 1]``.
+    Weights are whole multiples of `scale`, so that sums are exact and do not depend on their order. An attribute that
+    votes for many tags has a row of `dense`, the others a run of `sparse`, whose entries hold the tag above 16 bits of
+    weight. This pass is apart from :func:`find_slots` because its misses then overlap: together they take twice as
+    long.
+
+    Parameters
+    ----------
+    slots : ndarray of int64, shape (n_tokens, n_attributes)
+        The row of `dense`; or the start of the run plus its length shifted by 32 bits; or -1.
     """
-    scores = np.zeros((ids.shape[0], n_tags), np.float64)
-    for t in range(ids.shape[0]):
-        for a in range(ids.shape[1]):
-            f = ids[t, a]
-            if f >= 0:
-                for p in range(indptr[f], indptr[f + 1]):
-                    scores[t, tags[p]] += weights[p]
+    n_tags = dense.shape[1]
+    scores = np.empty((slots.shape[0], n_tags), np.float64)
+    sums = np.empty(n_tags, np.int32)
+    for t in range(slots.shape[0]):
+        sums[:] = 0
+        for a in range(slots.shape[1]):
+            slot = slots[t, a]
+            if slot < 0:
+                continue
+            first = slot & 0xFFFFFFFF
+            length = slot >> 32
+            if length == 0:
+                for j in range(n_tags):
+                    sums[j] += dense[first, j]
+            else:
+                for p in range(first, first + length):
+                    entry = sparse[p]
+                    sums[entry >> 16] += ((entry & 0xFFFF) ^ 0x8000) - 0x8000  # the sign of the lower 16 bits
+        for j in range(n_tags):
+            scores[t, j] = sums[j] * scale
     return scores
 
 
@@ -257,13 +298,32 @@ def segment_probabilities(
     probabilities : ndarray of shape (n_segments,)
         For a segment that BIOES tags as one span this is the probability of exactly that span with that label.
     """
-    n, n_tags = scores.shape
     step = np.exp(transitions)
-    alpha = np.empty((n, n_tags), np.float64)
-    beta = np.empty((n, n_tags), np.float64)
-    local = np.empty((n, n_tags), np.float64)
+    work = np.empty((3, scores.shape[0], scores.shape[1]), np.float64)
+    return _segment_probabilities(
+        scores, transitions, start, end, step, step.T.copy(), np.exp(start), np.exp(end), path, segments, work
+    )
+
+
+@njit(cache=True)
+def _segment_probabilities(
+    scores: F64Array,
+    transitions: F64Array,
+    start: F64Array,
+    end: F64Array,
+    step: F64Array,
+    step_t: F64Array,
+    exp_start: F64Array,
+    exp_end: F64Array,
+    path: I64Array,
+    segments: I32Array,
+    work: F64Array,
+) -> F64Array:  # pragma: no cover - compiled
+    """As `segment_probabilities`, the exponentials and the memory (3, n_tokens or more, n_tags) given."""
+    n = scores.shape[0]
+    alpha, beta, local = work[0, :n], work[1, :n], work[2, :n]
     scale = np.empty(n, np.float64)
-    log_z = _scaled(scores, step, step.T.copy(), np.exp(start), np.exp(end), alpha, beta, local, scale)
+    log_z = _scaled(scores, step, step_t, exp_start, exp_end, alpha, beta, local, scale)
     found = np.empty(len(segments), np.float64)
     if np.isnan(log_z):
         log_z, alpha, beta = log_forward_backward(scores, transitions, start, end)
@@ -317,6 +377,13 @@ def decode_segments(
     segments = np.empty((n, 2), np.int32)
     tags = np.empty(n, np.int64)
     probabilities = np.empty(n, np.float64)
+    step = np.exp(transitions)
+    step_t = step.T.copy()
+    exp_start, exp_end = np.exp(start), np.exp(end)
+    longest = 0
+    for s in range(len(offsets) - 1):
+        longest = max(longest, offsets[s + 1] - offsets[s])
+    work = np.empty((3, longest, scores.shape[1]), np.float64)
     count = 0
     for s in range(len(offsets) - 1):
         first, last = offsets[s] - origin, offsets[s + 1] - origin
@@ -332,8 +399,18 @@ def decode_segments(
                 tags[count] = path[opened]
                 count += 1
         if count > before:
-            probabilities[before:count] = segment_probabilities(
-                scores[first:last], transitions, start, end, path, segments[before:count]
+            probabilities[before:count] = _segment_probabilities(
+                scores[first:last],
+                transitions,
+                start,
+                end,
+                step,
+                step_t,
+                exp_start,
+                exp_end,
+                path,
+                segments[before:count],
+                work,
             )
             segments[before:count] += np.int32(first + origin)
     return segments[:count], tags[:count], probabilities[:count]

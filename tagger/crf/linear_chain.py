@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 
 from tagger._estimator import Estimator
-from tagger._typing import F32Array, F64Array, I32Array, I64Array, U64Array
+from tagger._typing import F32Array, F64Array, I16Array, I32Array, I64Array, U64Array
 from tagger.crf import _kernels
 from tagger.crf.scheme import legal_transitions
 from tagger.errors import AnnotationError, ConfigurationError, InputError
@@ -19,6 +19,8 @@ from tagger.features._keys import radix_bits, radix_index
 __all__ = ["LinearChainCRF", "hash_attributes"]
 
 Scheme = Literal["bioes", "free"]
+
+_DENSE = 8  # attributes that vote for this many tags are added as whole rows, which vectorises
 
 
 def hash_attributes(tokens: Sequence[Sequence[str]]) -> U64Array:
@@ -87,7 +89,7 @@ class LinearChainCRF(Estimator):
         Learned attribute keys, sorted.
     indptr_, weight_tags_, weights_ : ndarray
         Weights by attribute: attribute ``f`` votes for tags ``weight_tags_[p]`` with ``weights_[p]`` for ``p`` in
-        ``indptr_[f]:indptr_[f + 1]``.
+        ``indptr_[f]:indptr_[f + 1]``. Weights are whole multiples of ``scale_`` that fit 16 bits.
     transitions_ : ndarray of shape (n_tags, n_tags)
         ``transitions_[i, j]`` is for tag ``i`` followed by ``j``; minus infinity where forbidden.
     start_, end_ : ndarray of shape (n_tags,)
@@ -112,6 +114,7 @@ class LinearChainCRF(Estimator):
     indptr_: I32Array
     weight_tags_: I32Array
     weights_: F32Array
+    scale_: float
     transitions_: F64Array
     start_: F64Array
     end_: F64Array
@@ -226,8 +229,9 @@ class LinearChainCRF(Estimator):
 
     def emissions(self, keys: U64Array) -> F64Array:
         """Sum the attribute weights of each token: shape (n_tokens, n_tags)."""
-        ids = _kernels.find_ids(keys, self.keys_, self._radix_starts(), radix_bits(len(self.keys_)))
-        scores: F64Array = _kernels.emissions(ids, self.indptr_, self.weight_tags_, self.weights_, len(self.tags_))
+        lookup = self._lookup()
+        slots = _kernels.find_slots(keys, lookup.table, lookup.starts, lookup.bits)
+        scores: F64Array = _kernels.sum_weights(slots, lookup.dense, lookup.sparse, self.scale_)
         return scores
 
     def viterbi(self, scores: F64Array) -> I64Array:
@@ -284,7 +288,8 @@ class LinearChainCRF(Estimator):
             "keys": self.keys_,
             "counts": np.diff(self.indptr_).astype(small),
             "weight_tags": self.weight_tags_.astype(small),
-            "weights": self.weights_.astype(np.float16),
+            "weights": self._whole_weights(),
+            "scale": np.array([self.scale_]),
             # Forbidden pairs are minus infinity, which follows from the tags: files hold finite numbers only.
             "transitions": _finite(self.transitions_),
             "start": _finite(self.start_),
@@ -306,7 +311,8 @@ class LinearChainCRF(Estimator):
         crf.keys_ = np.ascontiguousarray(arrays["keys"])
         crf.indptr_ = np.concatenate([[0], np.cumsum(arrays["counts"].ravel(), dtype=np.int64)]).astype(np.int32)
         crf.weight_tags_ = arrays["weight_tags"].astype(np.int32)
-        crf.weights_ = arrays["weights"].astype(np.float32)
+        crf.scale_ = float(arrays["scale"][0])
+        crf.weights_ = (arrays["weights"] * crf.scale_).astype(np.float32)
         crf._check_state(arrays)
         opened = crf._open_transitions()
         crf.start_, crf.transitions_, crf.end_ = (
@@ -400,15 +406,23 @@ class LinearChainCRF(Estimator):
         self.keys_ = vocabulary[rows]
         self.indptr_ = np.concatenate([[0], np.cumsum(counts[rows])]).astype(np.int32)
         self.weight_tags_ = np.nonzero(kept)[1].astype(np.int32)
-        self.weights_ = weights[kept].astype(np.float16).astype(np.float32)  # as the file holds them
-        self.__dict__.pop("_starts", None)
+        self.scale_ = float(np.abs(weights).max(initial=1e-6)) / 32767
+        self.weights_ = (np.rint(weights[kept] / self.scale_) * self.scale_).astype(np.float32)
+        self.__dict__.pop("_found", None)
 
     # -- prediction ------------------------------------------------------------------------------------------------
 
-    def _radix_starts(self) -> I32Array:
-        if "_starts" not in self.__dict__:
-            self._starts: I32Array = radix_index(self.keys_, radix_bits(len(self.keys_)))
-        return self._starts
+    def _whole_weights(self) -> I16Array:
+        """Weights as whole multiples of `scale_`: shape (n_weights,)."""
+        whole: I16Array = np.rint(self.weights_ / self.scale_).astype(np.int16)
+        return whole
+
+    def _lookup(self) -> _Lookup:
+        if "_found" not in self.__dict__:
+            self._found = _Lookup.build(
+                self.keys_, self.indptr_, self.weight_tags_, self._whole_weights(), len(self.tags_)
+            )
+        return self._found
 
     def _check_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         n = len(self.tags_)
@@ -419,6 +433,8 @@ class LinearChainCRF(Estimator):
                 raise InputError(f"CRF array {name!r} has shape {arrays[name].shape}, expected {shape}")
         if n_keys and arrays["counts"].min() < 0:
             raise InputError("CRF array 'counts' holds a number below 0")
+        if not self.scale_ > 0:
+            raise InputError(f"CRF array 'scale' is {self.scale_}, expected a number above 0")
         n_weights = int(self.indptr_[-1])
         if self.weight_tags_.shape != (n_weights,) or self.weights_.shape != (n_weights,):
             raise InputError(f"CRF arrays 'weight_tags' and 'weights' must both hold {n_weights} numbers")
@@ -426,6 +442,33 @@ class LinearChainCRF(Estimator):
             raise InputError(f"CRF array 'weight_tags' points outside the {n} tags")
         if not np.all(self.keys_[:-1] < self.keys_[1:]):
             raise InputError("CRF array 'keys' is not sorted, or holds a key twice")
+
+
+class _Lookup(NamedTuple):
+    """The learned weights in the order in which prediction reads them; see `_kernels.find_slots` and `sum_weights`."""
+
+    table: U64Array
+    starts: I32Array
+    bits: int
+    dense: I16Array
+    sparse: I32Array
+
+    @classmethod
+    def build(cls, keys: U64Array, indptr: I32Array, tags: I32Array, weights: I16Array, n_tags: int) -> _Lookup:
+        counts = np.diff(indptr)
+        is_dense = counts >= _DENSE
+        in_row = np.repeat(is_dense, counts)  # (n_weights,)
+        rows = np.cumsum(is_dense) - 1
+        dense = np.zeros((int(is_dense.sum()), n_tags), np.int16)
+        dense[np.repeat(rows, counts)[in_row], tags[in_row]] = weights[in_row]
+        sparse = (tags[~in_row] << 16) | (weights[~in_row].astype(np.int32) & 0xFFFF)
+        lengths = np.where(is_dense, 0, counts).astype(np.int64)
+        runs = np.cumsum(lengths) - lengths
+        table = np.empty((len(keys), 2), np.uint64)
+        table[:, 0] = keys
+        table[:, 1] = np.where(is_dense, rows, runs | lengths << 32)
+        bits = radix_bits(len(keys))
+        return cls(table, radix_index(keys, bits), bits, dense, sparse.astype(np.int32))
 
 
 def _finite(scores: F64Array) -> F64Array:
