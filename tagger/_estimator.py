@@ -48,7 +48,12 @@ class Estimator:
             if name not in names:
                 raise ConfigurationError(f"{type(self).__name__} has no parameter {name!r}; it has {', '.join(names)}")
             if rest:
-                getattr(self, name).set_params(**{rest: value})
+                part = getattr(self, name)
+                if not hasattr(part, "set_params"):
+                    raise ConfigurationError(
+                        f"{key}: {type(self).__name__}'s {name} is {part!r}, which has no parameters"
+                    )
+                part.set_params(**{rest: value})
             else:
                 setattr(self, name, value)
         return self

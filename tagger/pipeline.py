@@ -44,8 +44,8 @@ def clean_article(raw: str) -> Normalized:
 
     Examples
     --------
-    >>> clean_article("砚川市召开审计工作会议,部署下一阶\n段工作。").text
-    '砚川市召开审计工作会议，部署下一阶段工作。'
+    >>> clean_article("审计整改\n砚川市召开审计工作会议,部署下一阶\n段工作。").text
+    '审计整改\n砚川市召开审计工作会议，部署下一阶段工作。'
     """
     return _ARTICLE_NORMALIZER(raw)
 
@@ -311,12 +311,12 @@ class Model:
                     meta["spans"], arrays["spans"], segmenter=segmenter, lexicon=lexicon
                 )
             page_segmenter = PageSegmenter(**meta["page"])
-        except (KeyError, TypeError, AttributeError) as error:
+        except (InputError, ConfigurationError) as error:
+            raise ModelFormatError(f"{path or artifact.name}: {error}") from error
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
             raise ModelFormatError(
                 f"{path or artifact.name}: the manifest does not describe a model of this format: {error!r}"
             ) from error
-        except (InputError, ConfigurationError) as error:
-            raise ModelFormatError(f"{path or artifact.name}: {error}") from error
         return cls(
             ModelId(artifact.name, artifact.version),
             segmenter=segmenter,

@@ -27,7 +27,7 @@ class TopicClassifier(Estimator):
 
     Scores become probabilities by a sigmoid [3]_ fitted to scores of articles that were held out in turn. A topic is
     accepted from the probability on where the F1 that these probabilities let expect is highest [4]_: on rare topics
-    this is steadier than the threshold that happened to be best.
+    this is steadier than the threshold that happened to be best. It must also beat how common the topic is.
 
     Parameters
     ----------
@@ -141,12 +141,16 @@ class TopicClassifier(Estimator):
             held_out = self._held_out_scores(data, learned, truth, positive)
             self.calibration_[k] = _fit_sigmoid(held_out, truth)
             self.out_of_fold_[:, k] = _sigmoid(self.calibration_[k, 0] * held_out + self.calibration_[k, 1])
-            self.thresholds_[k] = expected_f1_threshold(self.out_of_fold_[:, k])
+            self.thresholds_[k] = max(expected_f1_threshold(self.out_of_fold_[:, k]), _chance(truth))
         return self
 
     def decision_function(self, X: Any) -> F64Array:
         """Return the score of each topic: shape (n_articles, n_topics)."""
         self._check_fitted("coef_")
+        if X.shape[1] != len(self.coef_):
+            raise InputError(
+                f"rows of {X.shape[1]} features, expected {len(self.coef_)}: use the vectorizer of the fit"
+            )
         scores: F64Array = X.astype(np.float64) @ self.coef_.astype(np.float64) + self.intercept_
         return scores
 
@@ -278,8 +282,10 @@ class _Data(NamedTuple):
             raise InputError(
                 f"{X.shape[0]} rows, {len(y)} lists of topics and {len(groups)} groups: give one each a row"
             )
+        from scipy.sparse import csr_matrix
+
         topics = [_topics(i, one) for i, one in enumerate(y)]
-        return cls(X.tocsr().astype(np.float64), topics, np.asarray(groups, np.int64))
+        return cls(csr_matrix(X, dtype=np.float64), topics, np.asarray(groups, np.int64))
 
     def with_extra(self, other: _Data) -> _Data:
         from scipy.sparse import vstack
@@ -294,6 +300,8 @@ def _topics(i: int, topics: Collection[str] | str | None) -> tuple[str, ...]:
         return ()
     if isinstance(topics, str):
         return (topics,)
+    if not isinstance(topics, Collection):
+        raise InputError(f"article {i}: its topics are {type(topics).__name__}, expected a collection of str")
     wrong = [topic for topic in topics if not isinstance(topic, str)]
     if wrong:
         raise InputError(f"article {i}: topic {wrong[0]!r} is {type(wrong[0]).__name__}, expected str")
@@ -327,7 +335,19 @@ def _fit_sigmoid(scores: F64Array, truth: BoolArray) -> F64Array:
     if truth.all() or not truth.any():
         return np.array([0.0, 5.0 if truth.any() else -5.0])
     fitted = LogisticRegression(C=1e3).fit(scores[:, None], truth)
-    return np.array([max(float(fitted.coef_[0, 0]), _TINY), float(fitted.intercept_[0])])
+    slope, offset = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+    if slope <= 0:  # the scores say nothing; what is left is how common the topic is
+        slope, offset = _TINY, float(np.log(truth.mean() / (1 - truth.mean())))
+    return np.array([slope, offset])
+
+
+def _chance(truth: BoolArray) -> float:
+    """Probability above which a topic must be to be accepted at all.
+
+    Where the scores say nothing, each article has the probability that the topic is that common, and accepting all of
+    them gives the highest expected F1; none is the better answer.
+    """
+    return min(0.5, float(truth.mean())) * (1 + 1e-6)
 
 
 def _sigmoid(scores: F64Array) -> F64Array:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagger.crf import _kernels
+from tagger.crf import _kernels, _training
 from tagger.crf.linear_chain import LinearChainCRF, hash_attributes
 from tagger.crf.scheme import bioes_tags, legal_transitions, tags_to_spans
 from tagger.errors import AnnotationError, ConfigurationError, InputError, NotFittedError
@@ -264,7 +264,7 @@ def test_the_training_step_is_the_gradient(seed: int) -> None:
     rate = 0.125
     offsets, order = np.array([0, n], np.int64), np.zeros(1, np.int64)
     squares, edge_squares = np.ones_like(weights), [np.ones_like(edge) for edge in edges]
-    seen = _kernels.train_epoch(
+    seen = _training.train_epoch(
         ids, gold, offsets, order, weights, squares, *edges, *edge_squares, rate, 0.0, np.ones(1, np.uint64)
     )
     assert seen == pytest.approx(expected_loss, abs=1e-6)
@@ -278,7 +278,7 @@ def test_dropout_drops_its_share_and_scales_up_the_rest() -> None:
     n, dropout = 4000, 0.25
     ids, weights = np.arange(n, dtype=np.int32)[:, None], np.zeros((n, 2), np.float32)
     edges = (np.zeros((2, 2)), np.zeros(2), np.zeros(2))
-    _kernels.train_epoch(
+    _training.train_epoch(
         ids, np.zeros(n, np.int64), np.array([0, n], np.int64), np.zeros(1, np.int64), weights, np.ones_like(weights),
         *edges, *(np.ones_like(edge) for edge in edges), 1.0, dropout, np.full(1, 12345, np.uint64),
     )  # fmt: skip
@@ -411,11 +411,50 @@ def test_prune_that_leaves_nothing_still_predicts() -> None:
     assert [len(tags) for tags in crf.predict(X)] == [len(tokens) for tokens in X]
 
 
+def test_emissions_are_the_sums_of_the_weights_of_attributes_with_many_tags_and_with_few() -> None:
+    rng = np.random.default_rng(9)
+    tags = bioes_tags([f"类{i}" for i in range(5)])
+    n = 300
+    keys = rng.integers(1, 60, (n, 4), dtype=np.uint64) ** np.uint64(9)  # frequent ones vote for many tags
+    keys[:, 3] = rng.integers(1, 2**63, n, dtype=np.uint64)  # and these for few
+    crf = LinearChainCRF(max_iter=4, scheme="free", dropout=0.0, prune=0.05)
+    crf.fit_arrays(keys, np.arange(0, n + 1, 10), rng.integers(0, len(tags), n), tags)
+    votes = np.diff(crf.indptr_)
+    assert votes.min() < 4 < 12 < votes.max()
+    rows = {key: range(a, b) for key, a, b in zip(crf.keys_.tolist(), crf.indptr_, crf.indptr_[1:], strict=False)}
+    asked = np.concatenate([keys, keys[:, [0, 0, 0, 0]], rng.integers(0, 2**63, (5, 4), dtype=np.uint64)])
+    expected = np.zeros((len(asked), len(tags)))
+    for t, attributes in enumerate(asked.tolist()):
+        for key in attributes:
+            for p in rows.get(key, ()):
+                expected[t, crf.weight_tags_[p]] += crf.weights_[p]
+    np.testing.assert_allclose(crf.emissions(asked), expected, atol=1e-6)
+    assert crf.weights_.min() < 0 < crf.weights_.max()
+
+
 def test_min_count_leaves_rare_attributes_out() -> None:
-    rare = [*X, [["独一无二"]]]
-    crf = LinearChainCRF(max_iter=2, prune=0, min_count=2).fit(rare, [*Y, ["O"]])
-    assert int(hash_attributes([["独一无二"]])[0, 0]) not in crf.keys_.tolist()
-    assert int(hash_attributes([["字=局"]])[0, 0]) in crf.keys_.tolist()
+    crf = LinearChainCRF(max_iter=2, prune=0, min_count=2)
+    crf.fit([*X, [["独一无二"]], [["成双"], ["成双"]]], [*Y, ["O"], ["O", "O"]])
+    once, twice = hash_attributes([["独一无二"], ["成双"]])[:, 0].tolist()
+    assert once not in crf.keys_.tolist()
+    assert twice in crf.keys_.tolist()
+
+
+def test_weights_are_averaged_over_the_second_half_of_the_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes: list[tuple[np.ndarray, ...]] = []
+    train_epoch = _training.train_epoch
+
+    def record(*arguments: Any) -> float:
+        loss: float = train_epoch(*arguments)
+        passes.append(tuple(np.array(arguments[i]) for i in (4, 6, 7, 8)))
+        return loss
+
+    monkeypatch.setattr(_training, "train_epoch", record)
+    crf = LinearChainCRF(max_iter=5, prune=0).fit(X, Y)
+    weights, transitions, start, end = (np.mean(arrays, axis=0) for arrays in zip(*passes[2:], strict=True))
+    np.testing.assert_allclose(crf.weights_, weights[weights != 0], atol=1e-3)  # stored as multiples of a scale
+    for found, expected in ((crf.transitions_, transitions), (crf.start_, start), (crf.end_, end)):
+        np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 def test_progress_is_told_of_every_pass() -> None:
@@ -477,6 +516,10 @@ def test_state_of_very_many_tags(n_labels: int) -> None:
         ("counts", lambda a: a[:-1]),
         ("counts", lambda a: np.concatenate([[-1, 1 + int(a[0]) + int(a[1])], a[2:].astype(int)])),
         ("weights", lambda a: a[1:]),
+        ("scale", lambda a: a * 0),
+        ("scale", lambda a: a * np.nan),
+        ("scale", lambda a: a[:0]),
+        ("scale", lambda a: a[0]),
         ("weight_tags", lambda a: a[1:]),
         ("weight_tags", lambda a: a + np.uint8(200)),
         ("keys", lambda a: a[::-1]),

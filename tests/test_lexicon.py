@@ -7,7 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagger.errors import InputError
@@ -20,6 +20,7 @@ numbers = st.tuples(*[st.integers(1, 65_535)] * len(GRAINS))
 words = st.text(min_size=1, max_size=4)
 
 
+@settings(deadline=None)  # the first example may have to compile
 @given(st.dictionaries(words, numbers, max_size=20), st.lists(words, max_size=10))
 def test_equals_a_dict_and_is_zero_elsewhere(clusters: dict[str, tuple[int, ...]], others: list[str]) -> None:
     lexicon = WordClusters.from_words(clusters)

@@ -198,14 +198,14 @@ def test_no_tagger_can_make_a_span_of_another_articles_text(raw: str, size: int)
 
 # ---- pages in particular ---------------------------------------------------------------------------------------------
 
-INTERLEAVED = """市委审计委员会召开第二次会议
-■本报记者 苏砚秋
-本报讯 5月6日,砚川市委审计委员会召开第二次会议,听取审计整改情况汇报,审议审计项目计划。会议强调,要盯住资金,盯住项
-■通讯员 艾琳
-本报讯 5月5日,鹿泷县举办春茶节,八方来客上山采茶。茶农龚若水说,今年雨水好,芽头壮,一斤能多卖二十元。
-目,把审计监督落到每一笔账上。要压实整改责任,对账销号。
-鹿泷春茶开采 游客上山寻香
-"""
+# The audit article is interrupted by the film's first paragraphs, the film's headline stands behind them.
+INTERLEAVED = (
+    "市审计委员会开会\n■本报记者 苏砚秋\n"
+    "本报讯 3月3日,市审计委员会听取审计工作汇报,部署审计整改。\n会议审议审计项目计划。\n"
+    "■通讯员 艾琳\n本报讯 纪录片《一座桥》昨晚首播,在砚川引起热议,市民争相收看。\n《一座桥》讲述建桥人的故事。\n"
+    "会议强调,要做好审计项目,加强审计整改。\n市领导龚若水出席审计委员会会议。\n"
+    "听建桥人讲故事\n纪录片《一座桥》在砚川引起热议\n首播当晚,退休焊工同三百多名乡亲坐在黑石坳的晒谷场上,看得不肯散去。"
+)
 
 
 def test_a_span_over_a_column_break_holds_the_doubled_character(small_model: Model) -> None:
@@ -219,6 +219,7 @@ def test_a_span_over_a_column_break_holds_the_doubled_character(small_model: Mod
 def test_interleaved_articles_keep_their_spans_apart(small_model: Model) -> None:
     page = small_model.read(INTERLEAVED)
     check_page(small_model, INTERLEAVED, page)
+    assert [len(article.ranges) for article in page.articles] == [2, 2]
     for size in range(1, 40):
         model = Model(small_model.id, segmenter=Segmenter(), span_tagger=TilingTagger(size))
         check_page(model, INTERLEAVED, model.read(INTERLEAVED))
@@ -226,8 +227,8 @@ def test_interleaved_articles_keep_their_spans_apart(small_model: Model) -> None
 
 def test_a_glossed_traditional_page_is_read_as_the_plain_one(small_model: Model) -> None:
     plain = articles()[0]
-    rng = random.Random(0)
-    hard = sprinkle("(wǎng)", "(dòng)", every=15)(traditional(plain, rng), rng)
+    hard = re.sub("([县选举会议])", r"\1(wǎng)", plain)
+    hard = traditional(hard, random.Random(0))
     expected, found = small_model.read(plain), small_model.read(hard)
     assert [a.title for a in found.articles] == [a.title for a in expected.articles]
     assert [(s.label, s.confidence) for a in found.articles for s in a.spans] == [
@@ -290,7 +291,8 @@ def test_an_article_is_never_cut(small_model: Model) -> None:
 
 
 def test_clean_article_joins_lines() -> None:
-    assert clean_article("砚川(chuān)市召开审计工作会议,部署下一阶\n段工作。").text == "砚川市召开审计工作会议，部署下一阶段工作。"
+    clean = clean_article("审计整改\n砚川(chuān)市召开审计工作会议,部署下一阶\n段工作。")
+    assert clean.text == "审计整改\n砚川市召开审计工作会议，部署下一阶段工作。"
 
 
 # ---- what is not a text ----------------------------------------------------------------------------------------------
@@ -418,7 +420,7 @@ def test_a_model_without_spans(small_model: Model, tmp_path: Path) -> None:
 def test_a_model_without_anything_finds_articles() -> None:
     page = Model(ModelId("bare", "1.0.0"), segmenter=Segmenter()).read(INTERLEAVED)
     assert all((a.topics, dict(a.topic_scores), a.spans) == ((), {}, ()) for a in page.articles)
-    assert len(page.articles) == 2
+    assert [article.title for article in page.articles] == ["市审计委员会开会", "听建桥人讲故事"]
 
 
 # ---- on disk ---------------------------------------------------------------------------------------------------------
@@ -499,6 +501,20 @@ def test_arrays_that_do_not_fit(small_model: Model, change: Callable[[np.ndarray
                 with pytest.raises(ModelFormatError):
                     Model.from_artifact(changed(small_model, part, name, change))
                     pytest.fail(f"{part}/{name} was taken")
+
+
+@pytest.mark.parametrize("value", [np.iinfo(np.uint64).max, 0])
+def test_numbers_out_of_range_break_nothing(small_model: Model, value: int) -> None:
+    """Compiled code does not check its indices: what gets past the door must not lead outside an array."""
+    for part, arrays in small_model.to_artifact({}).arrays.items():
+        for name, array in arrays.items():
+            if array.dtype.kind in "iu":
+                full = np.full_like(array, min(value, np.iinfo(array.dtype).max))
+                try:
+                    model = Model.from_artifact(changed(small_model, part, name, lambda _, full=full: full))
+                except ModelFormatError:
+                    continue
+                check_page(model, INTERLEAVED, model.read(INTERLEAVED))
 
 
 def test_arrays_that_are_missing(small_model: Model) -> None:

@@ -60,6 +60,10 @@ def test_a_long_sentence_is_cut_behind_its_last_pause() -> None:
     assert sentences("砚川鹿泷，今日大会，代表发言人数多", max_length=12) == ["砚川鹿泷，今日大会，", "代表发言人数多"]
 
 
+def test_a_pause_at_the_very_limit_is_the_last() -> None:
+    assert sentences("砚川鹿泷今日，大会，代表发言", max_length=10) == ["砚川鹿泷今日，大会，", "代表发言"]
+
+
 def test_a_long_sentence_without_a_pause_is_cut_hard() -> None:
     assert [len(s) for s in sentences("砚" * 25, max_length=10)] == [10, 10, 5]
     early = "砚，" + "川" * 20  # a pause in the first half would leave crumbs

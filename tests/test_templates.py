@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import texts
 
@@ -65,6 +65,7 @@ def test_long_words_have_a_middle_and_a_bounded_length() -> None:
     assert not streams.words[2:].any()
 
 
+@settings(deadline=None)  # the first example may have to compile
 @given(texts())
 def test_codepoints_are_those_of_the_string(text: str) -> None:
     assert codepoints(text).tolist() == [ord(char) for char in text]
@@ -183,6 +184,7 @@ def test_beyond_the_edges_is_one_value_that_nothing_has(stream: str) -> None:
     assert inside[0, 0] == keys[0, 0] != inside[-1, 0]
 
 
+@settings(deadline=None)
 @given(texts(max_size=12).filter(bool), st.lists(st.integers(1, 4), max_size=20), st.data())
 def test_a_slice_equals_the_rows_of_the_whole(text: str, lengths: list[int], data: st.DataObject) -> None:
     bounds = np.concatenate([[0], np.cumsum([len(word) for word in cut(text, lengths)])]).astype(np.int32)

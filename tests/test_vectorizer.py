@@ -41,32 +41,31 @@ def wordlike(gram: str) -> bool:
     return all(ord(char) > 0xFFFF or unicodedata.category(char)[0] in "LN" for char in gram)
 
 
-def words_before(text: str, end: int, segmenter: Segmenter) -> list[str]:
+def words_within(text: str, start: int, end: int, segmenter: Segmenter) -> list[str]:
     bounds = np.cumsum([0, *map(len, segmenter.cut(text))]).tolist()
-    return [text[a:b] for a, b in pairwise(bounds) if b <= end and wordlike(text[a:b])]
+    return [text[a:b] for a, b in pairwise(bounds) if start <= a and b <= end and wordlike(text[a:b])]
 
 
-def grams_before(text: str, end: int, ngram_range: tuple[int, int]) -> list[str]:
+def grams_within(text: str, start: int, end: int, ngram_range: tuple[int, int]) -> list[str]:
     shortest, longest = ngram_range
-    spans = ((i, i + n) for i in range(end) for n in range(shortest, longest + 1) if i + n <= end)
+    end = min(end, len(text))
+    spans = ((i, i + n) for i in range(start, end) for n in range(shortest, longest + 1) if i + n <= end)
     return [text[a:b] for a, b in spans if wordlike(text[a:b])]
 
 
 def views(vectorizer: ArticleVectorizer) -> dict[str, Callable[[str], list[str]]]:
     segmenter, sizes = Segmenter(), vectorizer.ngram_range
 
-    def lead(text: str) -> int:
-        return min(len(text), vectorizer.lead_length)
-
-    def title(text: str) -> int:
-        return min(vectorizer.title_length, len(text.split("\n")[0]))
+    def lead(text: str) -> tuple[int, int]:
+        start, _ = vectorizer._head(text)
+        return start, start + vectorizer.lead_length
 
     return {
-        "words": lambda text: words_before(text, len(text), segmenter),
-        "grams": lambda text: grams_before(text, len(text), sizes),
-        "lead words": lambda text: words_before(text, lead(text), segmenter),
-        "lead grams": lambda text: grams_before(text, lead(text), sizes),
-        "title words": lambda text: words_before(text, title(text), segmenter),
+        "words": lambda text: words_within(text, 0, len(text), segmenter),
+        "grams": lambda text: grams_within(text, 0, len(text), sizes),
+        "lead words": lambda text: words_within(text, *lead(text), segmenter),
+        "lead grams": lambda text: grams_within(text, *lead(text), sizes),
+        "title words": lambda text: words_within(text, *vectorizer._head(text), segmenter),
     }
 
 
@@ -193,6 +192,25 @@ def test_any_texts_can_be_learned(texts: list[str]) -> None:
     vectorizer.fit(texts)
     meta, arrays = vectorizer.to_state()
     assert ArticleVectorizer.from_state(meta, arrays).names_ == vectorizer.names_
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("审计整改\n本报讯 市审计局通报", "审计整改"),
+        ("\n审计整改", ""),
+        ("本报讯 市审计局通报审计整改", "市审计局通报审计"),
+        ("本报讯（记者 唐维桢）市审计局通报审计整改", "市审计局通报审计"),
+        ("砚川日报讯(记者 唐维桢 通讯员 方知)，审计整改", "审计整改"),
+        ("砚川7月9日电（记者 唐维桢）审计整改", "审计整改"),
+        ("市审计局通报审计整改情况\n第二行", "市审计局通报审计"),
+        ("市审计局发出通知。本报讯 到位", "市审计局发出通知"),
+        ("", ""),
+    ],
+)
+def test_where_the_title_stands(text: str, title: str) -> None:
+    start, end = ArticleVectorizer(title_length=8)._head(text)
+    assert text[start:end] == title
 
 
 def test_min_df_of_the_title_is_at_most_two() -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import logging
-import lzma
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ from tagger.features.lexicon import GRAINS, WordClusters
 from tagger.text.normalize import Normalizer
 from tagger.text.segmenter import Segmenter
 from training._progress import track
+from training.corpus import field, read_rows
 
 __all__ = ["learn_clusters", "read_raw"]
 
@@ -25,13 +23,11 @@ _log = logging.getLogger(__name__)
 
 def read_raw(paths: Iterable[Path], *, exclude: Collection[str] = ()) -> Iterator[str]:
     """Yield the texts (title, line end, body) of JSON lines files (plain, gzip, xz) but those of the ids `exclude`."""
-    openers: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
     for path in paths:
-        with openers.get(path.suffix, open)(path, "rt", encoding="utf-8") as lines:
-            for line in lines:
-                row = json.loads(line)
-                if row["id"] not in exclude:
-                    yield f"{row['title']}\n{row['body']}" if row.get("title") else row["body"]
+        for where, row in read_rows(path):
+            if field(row, "id", str, where) not in exclude:
+                body = field(row, "body", str, where)
+                yield f"{row['title']}\n{body}" if row.get("title") else body
 
 
 def learn_clusters(
@@ -66,7 +62,7 @@ def learn_clusters(
     Raises
     ------
     InputError
-        If fewer words than the largest number of clusters are frequent enough.
+        If fewer words than the largest number of clusters are frequent enough, or none has neighbours.
 
     References
     ----------
@@ -128,6 +124,8 @@ def _mutual_information(tokens: np.ndarray, lengths: np.ndarray, n_words: int, n
             block = coo_matrix((weights, places), shape=(n_words, 2 * n_contexts)).tocsr()
             counts = block if counts is None else counts + block
     table = counts.tocoo()
+    if not table.nnz:
+        raise InputError(f"the raw text holds {n_words} frequent words, but no two of them stand next to each other")
     total = table.data.sum(dtype=np.float64)
     of_word = np.bincount(table.row, weights=table.data, minlength=n_words)
     of_context = np.bincount(table.col, weights=table.data, minlength=2 * n_contexts) ** 0.75

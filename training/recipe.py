@@ -9,10 +9,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tagger.artifact import NAME, VERSION
 from tagger.errors import ConfigurationError, InputError
+from tagger.features.vectorizer import ArticleVectorizer
+from tagger.spans import SpanTagger
+from tagger.topic import TopicClassifier
 from training.corpus import Document, data_folder, read_marked, read_standoff, read_table
 
 __all__ = ["Recipe", "Source", "read_recipe"]
+
+_REQUIRED = {"name": str, "version": str, "seed": int, "folds": int, "description": str, "data": list}
+_OURS = {"segmenter", "lexicon", "random_state"}  # parameters that the recipe's other entries decide
+_TABLES = {
+    "lexicon": {"model", "corpora", "min_count", "n_contexts", "n_dimensions", "n_clusters"},
+    "vectorizer": set(ArticleVectorizer().get_params(deep=False)) - _OURS,
+    "topics": set(TopicClassifier().get_params(deep=False)) - _OURS,
+    "spans": set(SpanTagger().get_params(deep=False)) - _OURS,
+    "card": {"annotated", "limits"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +77,8 @@ class Recipe:
 
     def _read(self, source: Source) -> list[Document]:
         if source.kind == "table":
-            names = [str(self.expand(name)[0]) if _is_path(name) else name for name in source.files]
-            return [document for name in names for document in read_table(name, **source.columns)]
+            names = [name for one in source.files for name in (self.expand(one) if _is_path(one) else [one])]
+            return [document for name in names for document in read_table(str(name), **source.columns)]
         files = [path for pattern in source.files for path in self.expand(pattern)]
         if source.kind == "marked":
             return read_marked(files)
@@ -90,7 +104,7 @@ class Recipe:
             pattern = pattern.removeprefix("${TAGGER_DATA}/")
         else:
             folder = self.path.parent
-        found = sorted(folder.glob(os.path.normpath(pattern))) if ".." not in pattern else _climb(folder, pattern)
+        found = _glob(folder, pattern)
         if not found:
             raise InputError(f"{self.path}: {folder / pattern} names no file")
         return found
@@ -114,13 +128,7 @@ def read_recipe(path: Path) -> Recipe:
         raise InputError(f"{path} is a folder, expected a recipe file (TOML)") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not TOML: {error}") from None
-    tables = ("lexicon", "vectorizer", "topics", "spans", "card")
-    _check(
-        content,
-        {"name": str, "version": str, "seed": int, "folds": int, "description": str, "data": list},
-        tables,
-        path,
-    )
+    _check(content, path)
     return Recipe(
         path=path,
         name=content["name"],
@@ -129,32 +137,60 @@ def read_recipe(path: Path) -> Recipe:
         n_folds=content["folds"],
         description=content["description"],
         sources=tuple(_source(path, i, row) for i, row in enumerate(content["data"], 1)),
-        **{name: content.get(name, {}) for name in tables},
+        **{name: content.get(name, {}) for name in _TABLES},
     )
 
 
-def _check(content: dict[str, Any], required: dict[str, type], tables: tuple[str, ...], path: Path) -> None:
-    for name, kind in required.items():
-        if not isinstance(content.get(name), kind):
-            came = f"is {content[name]!r}" if name in content else "is missing"
+def _check(content: dict[str, Any], path: Path) -> None:
+    for name, kind in _REQUIRED.items():
+        value = content.get(name)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            came = f"is {value!r}" if name in content else "is missing"
             raise ConfigurationError(f"{path}: entry {name!r} {came}, expected {kind.__name__}")
     for name in content:
-        if name not in required and name not in tables:
-            raise ConfigurationError(f"{path}: unknown entry {name!r}; known are {', '.join([*required, *tables])}")
-    for name in tables:
+        if name not in _REQUIRED and name not in _TABLES:
+            known = ", ".join([*_REQUIRED, *_TABLES])
+            raise ConfigurationError(f"{path}: unknown entry {name!r}; known are {known}")
+    _check_values(content, path)
+    for name in _TABLES:
         if not isinstance(content.get(name, {}), dict):
             raise ConfigurationError(f"{path}: entry {name!r} is {content[name]!r}, expected a table [{name}]")
+        for key in content.get(name, {}):
+            if key not in _TABLES[name]:
+                raise ConfigurationError(
+                    f"{path}: unknown entry {key!r} in [{name}]; known are {', '.join(sorted(_TABLES[name]))}"
+                )
 
 
-def _source(path: Path, i: int, row: dict[str, Any]) -> Source:
+def _check_values(content: dict[str, Any], path: Path) -> None:
+    """Refuse now what would else be refused when all the work is done."""
+    for name, pattern, expected in (
+        ("name", NAME, "small letters, digits, '.', '_' and '-'"),
+        ("version", VERSION, "major.minor.patch, such as 1.0.0"),
+    ):
+        if not pattern.fullmatch(content[name]):
+            raise ConfigurationError(f"{path}: entry {name!r} is {content[name]!r}, expected {expected}")
+    if content["folds"] < 2:
+        raise ConfigurationError(f"{path}: entry 'folds' is {content['folds']}, expected at least 2")
+    if not content["data"]:
+        raise ConfigurationError(f"{path}: no [[data]]; name at least one source of annotated articles")
+
+
+def _source(path: Path, i: int, row: Any) -> Source:
+    where = f"{path}: [[data]] number {i}"
     kinds = ("marked", "standoff", "table")
-    if row.get("kind") not in kinds or not isinstance(row.get("files"), list):
-        raise ConfigurationError(
-            f"{path}: [[data]] number {i} needs kind (one of {', '.join(kinds)}) and files, a list of paths"
-        )
+    if not isinstance(row, dict) or row.get("kind") not in kinds or not isinstance(row.get("files"), list):
+        raise ConfigurationError(f"{where} needs kind (one of {', '.join(kinds)}) and files, a list of paths")
     unknown = set(row) - set(Source.__dataclass_fields__)
     if unknown:
-        raise ConfigurationError(f"{path}: [[data]] number {i}: unknown entry {sorted(unknown)[0]!r}")
+        raise ConfigurationError(f"{where}: unknown entry {sorted(unknown)[0]!r}")
+    for name, kind in (("texts", str), ("judged", bool), ("columns", dict)):
+        if not isinstance(row.get(name, kind()), kind):
+            raise ConfigurationError(f"{where}: entry {name!r} is {row[name]!r}, expected {kind.__name__}")
+    if odd := [file for file in row["files"] if not isinstance(file, str)]:
+        raise ConfigurationError(f"{where}: files hold {odd[0]!r}, expected paths")
+    if odd := set(row.get("columns", ())) - {"text", "topics", "spans"}:
+        raise ConfigurationError(f"{where}: unknown column {sorted(odd)[0]!r}; known are text, topics, spans")
     return Source(**{**row, "files": tuple(row["files"])})
 
 
@@ -162,8 +198,10 @@ def _is_path(name: str) -> bool:
     return Path(name).suffix in (".jsonl", ".json", ".csv", ".parquet")
 
 
-def _climb(folder: Path, pattern: str) -> list[Path]:
-    """Glob a pattern that begins with ``../``, which `Path.glob` does not take."""
+def _glob(folder: Path, pattern: str) -> list[Path]:
+    """Return what a pattern names; `Path.glob` takes none that is absolute or begins with ``../``."""
+    if (anchor := Path(pattern).anchor) and Path(pattern).is_absolute():
+        folder, pattern = Path(anchor), str(Path(pattern).relative_to(anchor))
     while pattern.startswith("../"):
-        folder, pattern = folder.parent, pattern[3:]
-    return sorted(folder.glob(pattern))
+        folder, pattern = Path(os.path.normpath(folder / "..")), pattern[3:]  # the parent of "." is no parent
+    return sorted(folder.glob(os.path.normpath(pattern)))

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from tagger.features._counting import gram_keys
-from tagger.features._keys import fold_all
 from tagger.features.templates import char_classes, codepoints, is_wordlike
 
 __all__ = ["grouped_folds", "near_duplicate_groups"]
 
 _SHINGLE = 6  # characters; shorter ones are shared by articles that only speak the same officialese
-_HASHES = 128
-_BAND = 4  # rows a band: two articles of similarity 0.5 share one of the 32 bands with probability 0.87
+_ROWS = 512  # texts that are compared with all others at a time, so that memory does not grow with their square
 
 
 def near_duplicate_groups(texts: Sequence[str], *, threshold: float = 0.5) -> np.ndarray:
     """Give each text the number of its group: texts are near-duplicates, directly or through others.
 
-    Candidates come from banded MinHash signatures [1]_ of character 6-grams; each is checked by its exact containment:
-    the shared 6-grams as a share of the shorter text's, so that an excerpt counts as a duplicate of the whole.
+    What counts is containment [1]_: the character 6-grams (letters, digits and Han only) that two texts share, as a
+    share of the shorter one's, so that an excerpt is a duplicate of the whole. Every pair of texts is compared, by
+    products of sparse matrices; the time is that of the pairs which share a gram.
 
     Parameters
     ----------
@@ -47,16 +45,7 @@ def near_duplicate_groups(texts: Sequence[str], *, threshold: float = 0.5) -> np
     >>> near_duplicate_groups([text, "花市今日开市，游客如织，花农说今年行情好。", text[:20]]).tolist()
     [0, 1, 0]
     """
-    shingles = [_shingles(text) for text in texts]
-    pairs = np.array(
-        [
-            (a, b)
-            for a, b in sorted(_candidates(shingles))
-            if len(np.intersect1d(shingles[a], shingles[b], assume_unique=True))
-            >= threshold * max(1, min(len(shingles[a]), len(shingles[b])))
-        ],
-        np.int64,
-    ).reshape(-1, 2)
+    pairs = np.concatenate([np.empty((0, 2), np.int64), *_duplicates([_shingles(text) for text in texts], threshold)])
     graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(texts), len(texts)))
     _, labels = connected_components(csr_matrix(graph), directed=False)
     _, first, groups = np.unique(labels, return_index=True, return_inverse=True)
@@ -66,6 +55,8 @@ def near_duplicate_groups(texts: Sequence[str], *, threshold: float = 0.5) -> np
 
 def grouped_folds(groups: np.ndarray, n_folds: int, *, random_state: int = 0) -> np.ndarray:
     """Deal groups out to folds of about equal size: the number of its fold for each item.
+
+    The largest groups are dealt out first, each to the fold that has fewest items so far; equal ones in random order.
 
     Examples
     --------
@@ -87,20 +78,28 @@ def grouped_folds(groups: np.ndarray, n_folds: int, *, random_state: int = 0) ->
 def _shingles(text: str) -> np.ndarray:
     codes = codepoints(text)
     kept = is_wordlike(char_classes(codes))
-    keys, _, _ = gram_keys(codes[kept > 0], kept[kept > 0], np.zeros(1, np.int32), _SHINGLE, _SHINGLE, False)
+    n = min(_SHINGLE, int(np.count_nonzero(kept)))  # a text that is shorter is one gram
+    if not n:
+        return np.empty(0, np.uint64)
+    keys, _, _ = gram_keys(codes[kept > 0], kept[kept > 0], np.zeros(1, np.int32), n, n, False)
     return np.unique(keys)
 
 
-def _candidates(shingles: Sequence[np.ndarray]) -> set[tuple[int, int]]:
-    """Pairs of texts that agree in all rows of a band of their signatures, or begin alike."""
-    pairs: set[tuple[int, int]] = set()
-    nonempty = [i for i, keys in enumerate(shingles) if len(keys)]
-    signatures = np.array([[fold_all(shingles[i], h).min() for h in range(_HASHES)] for i in nonempty], np.uint64)
-    for band in range(0, _HASHES if nonempty else 0, _BAND):
-        buckets: dict[bytes, list[int]] = {}
-        for i, row in zip(nonempty, signatures[:, band : band + _BAND], strict=True):
-            buckets.setdefault(row.tobytes(), []).append(i)
-        for members in buckets.values():
-            pairs.update(pairwise(members))
-            pairs.update((members[0], other) for other in members[2:])
-    return pairs
+def _duplicates(shingles: Sequence[np.ndarray], threshold: float) -> Iterator[np.ndarray]:
+    """Yield pairs of texts of which one contains enough of the other: each of shape (n_pairs, 2)."""
+    table = _incidence(shingles)
+    across = table.T.tocsr()
+    sizes = np.array([len(keys) for keys in shingles])
+    for first in range(0, len(shingles), _ROWS):
+        shared = (table[first : first + _ROWS] @ across).tocoo()
+        one, other = shared.row.astype(np.int64) + first, shared.col.astype(np.int64)
+        near = shared.data >= threshold * np.minimum(sizes[one], sizes[other])
+        yield np.column_stack((one[near], other[near]))
+
+
+def _incidence(shingles: Sequence[np.ndarray]) -> csr_matrix:
+    """Return which text has which gram: ones of shape (n_texts, n_grams), grams that only one text has left out."""
+    keys, columns = np.unique(np.concatenate([np.empty(0, np.uint64), *shingles]), return_inverse=True)
+    ends = np.cumsum([0, *map(len, shingles)])
+    table = csr_matrix((np.ones(len(columns), np.int32), columns, ends), shape=(len(shingles), len(keys)))
+    return table[:, np.bincount(columns, minlength=len(keys)) > 1]

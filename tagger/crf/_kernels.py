@@ -1,4 +1,4 @@
-"""Compiled arithmetic of the linear-chain CRF.
+"""Compiled arithmetic of the linear-chain CRF: scores, sums over paths, best paths.
 
 Conventions: ``T`` tags; an emission row holds one log-score a tag; transitions hold ``-inf`` where a pair of tags
 is forbidden, and so do ``start`` and ``end``. Sums over paths run on probabilities scaled to one at every token
@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from tagger._typing import BoolArray, F32Array, F64Array, I16Array, I32Array, I64Array, U64Array
+from tagger._typing import BoolArray, F64Array, I16Array, I32Array, I64Array, U64Array
 from tagger.features._keys import lookup
 
 __all__ = [
@@ -25,9 +25,9 @@ __all__ = [
     "forward_backward",
     "log_forward_backward",
     "path_score",
+    "scaled_forward_backward",
     "segment_probabilities",
     "sum_weights",
-    "train_epoch",
     "viterbi",
 ]
 
@@ -151,7 +151,7 @@ def viterbi(
 
 
 @njit(cache=True)
-def _scaled(
+def scaled_forward_backward(
     scores: F64Array,
     step: F64Array,
     step_t: F64Array,
@@ -268,7 +268,7 @@ def forward_backward(
     alpha = np.empty((n, n_tags), np.float64)
     beta = np.empty((n, n_tags), np.float64)
     local = np.empty((n, n_tags), np.float64)
-    log_z = _scaled(
+    log_z = scaled_forward_backward(
         scores, step, step.T.copy(), np.exp(start), np.exp(end), alpha, beta, local, np.empty(n, np.float64)
     )
     if np.isnan(log_z):
@@ -323,7 +323,7 @@ def _segment_probabilities(
     n = scores.shape[0]
     alpha, beta, local = work[0, :n], work[1, :n], work[2, :n]
     scale = np.empty(n, np.float64)
-    log_z = _scaled(scores, step, step_t, exp_start, exp_end, alpha, beta, local, scale)
+    log_z = scaled_forward_backward(scores, step, step_t, exp_start, exp_end, alpha, beta, local, scale)
     found = np.empty(len(segments), np.float64)
     if np.isnan(log_z):
         log_z, alpha, beta = log_forward_backward(scores, transitions, start, end)
@@ -414,147 +414,3 @@ def decode_segments(
             )
             segments[before:count] += np.int32(first + origin)
     return segments[:count], tags[:count], probabilities[:count]
-
-
-@njit(cache=True)
-def _draw(state: U64Array) -> np.uint64:  # pragma: no cover - compiled
-    """Next 64 random bits (xorshift64*, Vigna 2016, ACM TOMS 42:30); `state` has one element, never zero."""
-    x = np.uint64(state[0])
-    x ^= x >> np.uint64(12)
-    x ^= x << np.uint64(25)
-    x ^= x >> np.uint64(27)
-    state[0] = x
-    return np.uint64(x * np.uint64(0x2545F4914F6CDD1D))
-
-
-@njit(cache=True)
-def _step_row(
-    weights: F32Array, squares: F32Array, gradient: F32Array, rate: np.float32
-) -> None:  # pragma: no cover - compiled
-    """One AdaGrad step (Duchi, Hazan, Singer 2011, JMLR 12) on one row of weights."""
-    for j in range(len(weights)):
-        g = gradient[j]
-        squares[j] += g * g
-        weights[j] -= rate * g / np.sqrt(squares[j] + np.float32(1e-8))
-
-
-@njit(cache=True)
-def train_epoch(
-    ids: I32Array,
-    gold: I64Array,
-    offsets: I64Array,
-    order: I64Array,
-    weights: F32Array,
-    squares: F32Array,
-    transitions: F64Array,
-    start: F64Array,
-    end: F64Array,
-    transition_squares: F64Array,
-    start_squares: F64Array,
-    end_squares: F64Array,
-    rate: float,
-    dropout: float,
-    state: U64Array,
-) -> float:  # pragma: no cover - compiled
-    """Pass once over all sequences, one AdaGrad step each; weights change in place.
-
-    Parameters
-    ----------
-    ids : ndarray of int32, shape (n_tokens, n_attributes)
-        Rows of `weights`; -1 is no attribute.
-    gold : ndarray of int64, shape (n_tokens,)
-    offsets : ndarray of int64, shape (n_sequences + 1,)
-    order : ndarray of int64, shape (n_sequences,)
-    weights, squares : ndarray of float32, shape (n_features, n_tags)
-        Weights and their summed squared gradients.
-    dropout : float
-        Share of attributes left out of each token at random; the others are scaled by ``1 / (1 - dropout)``.
-
-    Returns
-    -------
-    loss : float
-        Summed negative log-likelihood, as seen under dropout.
-    """
-    n_tags = weights.shape[1]
-    n_attributes = ids.shape[1]
-    longest = 0
-    for s in range(len(offsets) - 1):
-        longest = max(longest, offsets[s + 1] - offsets[s])
-    kept = np.empty((longest, n_attributes), np.int32)
-    scores = np.empty((longest, n_tags), np.float64)
-    alpha = np.empty((longest, n_tags), np.float64)
-    beta = np.empty((longest, n_tags), np.float64)
-    local = np.empty((longest, n_tags), np.float64)
-    scale = np.empty(longest, np.float64)
-    pairs = np.empty((n_tags, n_tags), np.float64)
-    gradient = np.empty(n_tags, np.float32)
-    boost = np.float32(1.0 / (1.0 - dropout))
-    threshold = np.uint64(dropout * 2.0**32)
-    rate32 = np.float32(rate)
-    loss = 0.0
-    for s in order:
-        first = offsets[s]
-        n = offsets[s + 1] - first
-        for t in range(n):
-            row = scores[t]
-            row[:] = 0.0
-            for a in range(n_attributes):
-                f = ids[first + t, a]
-                if f >= 0 and dropout > 0.0 and (_draw(state) >> np.uint64(32)) < threshold:
-                    f = -1
-                kept[t, a] = f
-                if f >= 0:
-                    w = weights[f]
-                    for j in range(n_tags):
-                        row[j] += w[j]
-            for j in range(n_tags):
-                row[j] *= boost
-        step = np.exp(transitions)
-        log_z = _scaled(scores[:n], step, step.T.copy(), np.exp(start), np.exp(end), alpha, beta, local, scale)
-        if np.isnan(log_z):
-            # A sequence whose scores underflow says nothing reliable about the gradient: it is skipped this time.
-            continue
-        loss += log_z - path_score(scores[:n], transitions, start, end, gold[first : first + n])
-        pairs[:] = 0.0
-        for t in range(n):
-            for j in range(n_tags):
-                gradient[j] = alpha[t, j] * beta[t, j]
-            gradient[gold[first + t]] -= np.float32(1.0)
-            if t == 0:
-                _step_row64(start, start_squares, gradient, rate)
-            if t == n - 1:
-                _step_row64(end, end_squares, gradient, rate)
-            else:
-                for i in range(n_tags):
-                    a = alpha[t, i]
-                    if a != 0.0:
-                        for j in range(n_tags):
-                            pairs[i, j] += a * local[t + 1, j] * beta[t + 1, j] / scale[t + 1]
-            for j in range(n_tags):
-                gradient[j] *= boost
-            for a in range(n_attributes):
-                f = kept[t, a]
-                if f >= 0:
-                    _step_row(weights[f], squares[f], gradient, rate32)
-        for i in range(n_tags):
-            for j in range(n_tags):
-                pairs[i, j] *= step[i, j]
-        for t in range(n - 1):
-            pairs[gold[first + t], gold[first + t + 1]] -= 1.0
-        for i in range(n_tags):
-            for j in range(n_tags):
-                g = pairs[i, j]
-                if g != 0.0:
-                    transition_squares[i, j] += g * g
-                    transitions[i, j] -= rate * g / np.sqrt(transition_squares[i, j])
-    return loss
-
-
-@njit(cache=True)
-def _step_row64(
-    weights: F64Array, squares: F64Array, gradient: F32Array, rate: float
-) -> None:  # pragma: no cover - compiled
-    for j in range(len(weights)):
-        if weights[j] > -np.inf and gradient[j] != 0.0:
-            squares[j] += gradient[j] * gradient[j]
-            weights[j] -= rate * gradient[j] / np.sqrt(squares[j])

@@ -11,7 +11,7 @@ import numpy as np
 
 from tagger._estimator import Estimator
 from tagger._typing import F32Array, F64Array, I16Array, I32Array, I64Array, U64Array
-from tagger.crf import _kernels
+from tagger.crf import _kernels, _training
 from tagger.crf.scheme import legal_transitions
 from tagger.errors import AnnotationError, ConfigurationError, InputError
 from tagger.features._keys import radix_bits, radix_index
@@ -59,7 +59,8 @@ class LinearChainCRF(Estimator):
               + \sum_{t>1} A_{y_{t-1},y_t} + e_{y_n}\Big)
 
     with a weight for each attribute and tag, each pair of tags, each first and each last tag. It is trained by
-    stochastic gradient descent on :math:`-\log p(y|x)`, one AdaGrad step [2]_ a sequence. Two things keep it from
+    stochastic gradient descent on :math:`-\log p(y|x)`, one AdaGrad step [2]_ an attribute
+    and token. Two things keep it from
     learning the training text by heart: a share of the attributes is dropped at random at every token, and the
     weights are averaged over the second half of the passes. Tag pairs that the scheme forbids have weight minus
     infinity in training and prediction, so that :math:`Z` sums over legal paths only.
@@ -311,7 +312,7 @@ class LinearChainCRF(Estimator):
         crf.keys_ = np.ascontiguousarray(arrays["keys"])
         crf.indptr_ = np.concatenate([[0], np.cumsum(arrays["counts"].ravel(), dtype=np.int64)]).astype(np.int32)
         crf.weight_tags_ = arrays["weight_tags"].astype(np.int32)
-        crf.scale_ = float(arrays["scale"][0])
+        crf.scale_ = _checked_scale(arrays["scale"])
         crf.weights_ = (arrays["weights"] * crf.scale_).astype(np.float32)
         crf._check_state(arrays)
         opened = crf._open_transitions()
@@ -381,11 +382,15 @@ class LinearChainCRF(Estimator):
         averaged_from = self.max_iter // 2
         self.losses_: list[float] = []
         for epoch in range(self.max_iter):
-            loss = _kernels.train_epoch(
+            loss = _training.train_epoch(
                 ids, gold, offsets, rng.permutation(len(offsets) - 1), weights, weight_squares,
                 *edges, transition_squares, start_squares, end_squares,
                 self.learning_rate, self.dropout, state,
             )  # fmt: skip
+            if np.isnan(loss):
+                raise ConfigurationError(
+                    f"training diverged in pass {epoch + 1}: learning_rate={self.learning_rate} is too large"
+                )
             self.losses_.append(loss / len(gold))
             if epoch >= averaged_from:
                 weight_sum += weights
@@ -433,8 +438,6 @@ class LinearChainCRF(Estimator):
                 raise InputError(f"CRF array {name!r} has shape {arrays[name].shape}, expected {shape}")
         if n_keys and arrays["counts"].min() < 0:
             raise InputError("CRF array 'counts' holds a number below 0")
-        if not self.scale_ > 0:
-            raise InputError(f"CRF array 'scale' is {self.scale_}, expected a number above 0")
         n_weights = int(self.indptr_[-1])
         if self.weight_tags_.shape != (n_weights,) or self.weights_.shape != (n_weights,):
             raise InputError(f"CRF arrays 'weight_tags' and 'weights' must both hold {n_weights} numbers")
@@ -469,6 +472,12 @@ class _Lookup(NamedTuple):
         table[:, 1] = np.where(is_dense, rows, runs | lengths << 32)
         bits = radix_bits(len(keys))
         return cls(table, radix_index(keys, bits), bits, dense, sparse.astype(np.int32))
+
+
+def _checked_scale(scale: np.ndarray) -> float:
+    if scale.shape != (1,) or not 0 < scale[0] < np.inf:
+        raise InputError(f"CRF array 'scale' is {scale.tolist()}, expected one number above 0")
+    return float(scale[0])
 
 
 def _finite(scores: F64Array) -> F64Array:

@@ -64,14 +64,9 @@ def gram_keys(
 
 @njit(cache=True)
 def column_counts(
-    keys: U64Array, vocabulary: U64Array, starts: I32Array, bits: int, scratch: F32Array
+    keys: U64Array, vocabulary: U64Array, starts: I32Array, bits: int
 ) -> tuple[I32Array, F32Array]:  # pragma: no cover - compiled
     """Count the known keys of one text.
-
-    Parameters
-    ----------
-    scratch : ndarray of float32, shape (n_features,)
-        All zeros; all zeros again on return, so that one array serves any number of texts.
 
     Returns
     -------
@@ -80,18 +75,25 @@ def column_counts(
     counts : ndarray of float32, shape (n_found,)
     """
     columns = np.empty(len(keys), np.int32)
+    counts = np.empty(len(keys), np.float32)
     n_found = 0
+    size = 16
+    while size < 2 * len(keys):
+        size *= 2
+    # Open addressing in a table as large as the text, not as the vocabulary: where each column stands in `columns`.
+    places = np.full(size, -1, np.int32)
     shift = np.uint64(64 - bits)
     for key in keys:
         column = lookup(key, vocabulary, starts, shift)
-        if column >= 0:
-            if scratch[column] == 0:
-                columns[n_found] = column
-                n_found += 1
-            scratch[column] += 1
-    columns = columns[:n_found]
-    counts = np.empty(n_found, np.float32)
-    for i in range(n_found):
-        counts[i] = scratch[columns[i]]
-        scratch[columns[i]] = 0
-    return columns, counts
+        if column < 0:
+            continue
+        at = np.int64(key) & (size - 1)
+        while places[at] >= 0 and columns[places[at]] != column:
+            at = (at + 1) & (size - 1)
+        if places[at] < 0:
+            places[at] = n_found
+            columns[n_found] = column
+            counts[n_found] = 0
+            n_found += 1
+        counts[places[at]] += 1
+    return columns[:n_found], counts[:n_found]

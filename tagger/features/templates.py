@@ -96,7 +96,7 @@ def _class_of(char: str) -> int:
         if char in members:
             return _CLASSES[name]
     category = unicodedata.category(char)
-    if category == "Lo":
+    if category == "Lo" or char in "々〆〻":
         return _CLASSES["han"]
     if category.startswith("N"):
         return _CLASSES["digit"]

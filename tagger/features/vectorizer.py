@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
@@ -16,6 +17,12 @@ from tagger.features.templates import char_classes, codepoints, is_wordlike
 from tagger.text.segmenter import Segmenter
 
 __all__ = ["ArticleVectorizer", "Row"]
+
+
+# "…讯（记者 …）", "…7月9日电", "本报讯 ": who reported from where and when, in front of the first sentence.
+_DATELINE = re.compile(
+    r"[^\n。！？]{0,40}?(?:本报讯|[0-9]日(?:讯|电|消息)|[讯电](?=\s*[（(]))(?:\s*[（(][^（()）\n]{1,60}[)）])?[，、：\s]*"
+)
 
 
 class Row(NamedTuple):
@@ -156,7 +163,7 @@ class ArticleVectorizer(Estimator):
         columns, values = [], []
         bits = radix_bits(len(self.keys_))
         for view, grams in zip(_VIEWS, self._views(text, boundaries), strict=True):
-            found, counts = column_counts(grams.keys, self.keys_, self._starts, bits, self._scratch())
+            found, counts = column_counts(grams.keys, self.keys_, self._starts, bits)
             weights = (np.float32(1) + np.log(counts)) * self.idf_[found]
             length = np.sqrt(np.sum(weights * weights))
             if length > 0:
@@ -241,9 +248,6 @@ class ArticleVectorizer(Estimator):
         self.idf_ = np.ascontiguousarray(idf)
         self._starts = radix_index(self.keys_, radix_bits(len(self.keys_)))
 
-    def _scratch(self) -> F32Array:
-        return np.zeros(len(self.keys_), np.float32)
-
     # -- views -----------------------------------------------------------------------------------------------------
 
     def _views(self, text: str, boundaries: I32Array) -> Iterator[_Grams]:
@@ -252,13 +256,33 @@ class ArticleVectorizer(Estimator):
         kept: U8Array = is_wordlike(char_classes(codes))
         words = _Grams(*gram_keys(codes, kept, boundaries, 1, 0, True))
         grams = _Grams(*gram_keys(codes, kept, boundaries[:1], *self.ngram_range, False))
-        lead = min(self.lead_length, len(text))
-        title = min(self.title_length, text.find("\n") % (len(text) + 1))
-        for view, (source, end) in enumerate(
-            ((words, len(text)), (grams, len(text)), (words, lead), (grams, lead), (words, title))
+        opening, title_end = self._head(text)
+        lead_end = opening + self.lead_length
+        everything = (0, len(text))
+        for view, (source, (first, last)) in enumerate(
+            (
+                (words, everything),
+                (grams, everything),
+                (words, (opening, lead_end)),
+                (grams, (opening, lead_end)),
+                (words, (opening, title_end)),
+            )
         ):
-            inside = source.starts + source.lengths <= end
+            inside = (source.starts >= first) & (source.starts + source.lengths <= last)
             yield _Grams(fold_all(source.keys[inside], view), source.starts[inside], source.lengths[inside])
+
+    def _head(self, text: str) -> tuple[int, int]:
+        """Return where the lead begins, and where the title, which begins there too, ends.
+
+        A short first line with more below it is the title. Without one the article begins behind its dateline, whose
+        names and dates say nothing about the topic, and its first characters stand for the title.
+        """
+        line_end = text.find("\n")
+        if 0 <= line_end <= self.title_length:
+            return 0, line_end
+        dateline = _DATELINE.match(text)
+        opening = dateline.end() if dateline is not None else 0
+        return opening, opening + self.title_length
 
 
 def _checked(texts: Iterable[str]) -> list[str]:
