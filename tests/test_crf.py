@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tagger.crf import _kernels, _training
-from tagger.crf.linear_chain import LinearChainCRF, hash_attributes
+from tagger.crf.linear_chain import LinearChainCRF, _pack, hash_attributes
 from tagger.crf.scheme import bioes_tags, legal_transitions, tags_to_spans
 from tagger.errors import AnnotationError, ConfigurationError, InputError, NotFittedError
 
@@ -342,7 +342,7 @@ def test_unknown_attributes_and_none_at_all_still_give_a_legal_path(fitted: Line
 
 
 def test_marginals_are_those_of_the_model(fitted: LinearChainCRF) -> None:
-    scores = fitted.emissions(hash_attributes(X[0]))
+    scores = fitted.emissions(_pack([X[0]])[0])
     chain = Chain(scores, fitted.transitions_, fitted.start_, fitted.end_)
     np.testing.assert_allclose(fitted.predict_marginals([X[0]])[0], exact_marginals(chain), atol=1e-12)
 
@@ -415,8 +415,9 @@ def test_emissions_are_the_sums_of_the_weights_of_attributes_with_many_tags_and_
     rng = np.random.default_rng(9)
     tags = bioes_tags([f"类{i}" for i in range(5)])
     n = 300
-    keys = rng.integers(1, 60, (n, 4), dtype=np.uint64) ** np.uint64(9)  # frequent ones vote for many tags
-    keys[:, 3] = rng.integers(1, 2**63, n, dtype=np.uint64)  # and these for few
+    pool = rng.integers(1, 2**64, 59, dtype=np.uint64)
+    keys = pool[rng.integers(0, 59, (n, 4))]  # frequent ones vote for many tags
+    keys[:, 3] = rng.integers(1, 2**64, n, dtype=np.uint64)  # and these for few
     crf = LinearChainCRF(max_iter=4, scheme="free", dropout=0.0, prune=0.05)
     crf.fit_arrays(keys, np.arange(0, n + 1, 10), rng.integers(0, len(tags), n), tags)
     votes = np.diff(crf.indptr_)
@@ -432,10 +433,16 @@ def test_emissions_are_the_sums_of_the_weights_of_attributes_with_many_tags_and_
     assert crf.weights_.min() < 0 < crf.weights_.max()
 
 
+def test_small_numbers_are_keys_like_any_other() -> None:
+    X = [np.array([[1, 2], [3, 0]], np.uint64), np.array([[4, 2], [5, 0]], np.uint64)] * 6
+    y = [["B-地", "E-地"], ["O", "O"]] * 6
+    assert LinearChainCRF(max_iter=20, dropout=0.0).fit(X, y).predict(X[:2]) == y[:2]
+
+
 def test_min_count_leaves_rare_attributes_out() -> None:
     crf = LinearChainCRF(max_iter=2, prune=0, min_count=2)
     crf.fit([*X, [["独一无二"]], [["成双"], ["成双"]]], [*Y, ["O"], ["O", "O"]])
-    once, twice = hash_attributes([["独一无二"], ["成双"]])[:, 0].tolist()
+    once, twice = _pack([[["独一无二"], ["成双"]]])[0][:, 0].tolist()
     assert once not in crf.keys_.tolist()
     assert twice in crf.keys_.tolist()
 

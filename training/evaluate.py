@@ -53,9 +53,16 @@ def cross_validate(
     scores : dict
         ``topics`` and ``spans``, as :mod:`training.metrics` gives them, with ``calibration_error`` of the confidences
         and the number of documents; ``topics_without_open`` leaves out those whose topics are open to doubt.
+
+    Raises
+    ------
+    ConfigurationError
+        If `n_jobs` is no number of processes.
     """
     from joblib import Parallel, delayed
 
+    if n_jobs == 0 or n_jobs < -1:
+        raise ConfigurationError(f"n_jobs={n_jobs}: expected the number of processes, or -1 for one a core")
     folds = grouped_folds(prepared.groups, recipe.n_folds, random_state=recipe.seed)
     jobs = (delayed(_fold)(recipe, prepared, lexicon, folds, fold) for fold in range(recipe.n_folds))
     topics: dict[int, tuple[list[str], dict[str, float]]] = {}
@@ -67,7 +74,7 @@ def cross_validate(
     scores: dict[str, Any] = {"folds": recipe.n_folds}
     if topics:
         gold = {i: prepared.documents[i].topics or () for i in topics}
-        names = sorted({topic for i in range(len(prepared.texts)) for topic in prepared.documents[i].topics or ()})
+        names = sorted({topic for accepted in gold.values() for topic in accepted})
         scores["topics"] = _score_topics(gold, topics, names)
         settled = {i: found for i, found in topics.items() if not prepared.documents[i].is_open}
         if len(settled) < len(topics):

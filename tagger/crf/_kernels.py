@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from tagger._typing import BoolArray, F64Array, I16Array, I32Array, I64Array, U64Array
+from tagger._typing import BoolArray, F64Array, I16Array, I32Array, I64Array, U32Array, U64Array
 from tagger.features._keys import lookup
 
 __all__ = [
@@ -50,19 +50,22 @@ def find_ids(keys: U64Array, vocabulary: U64Array, starts: I32Array, bits: int) 
 
 
 @njit(cache=True)
-def find_slots(keys: U64Array, table: U64Array, starts: I32Array, bits: int) -> I64Array:  # pragma: no cover
+def find_slots(keys: U64Array, table: U32Array, starts: I32Array, bits: int) -> I64Array:  # pragma: no cover
     """Look up where the weights of every key are; -1 for those that were not learned. Shape as `keys`.
 
-    ``table[f]`` is the key of attribute ``f`` and its slot, side by side so that one cache line holds both.
+    ``table[f]`` is the lower half of the key of attribute ``f`` and its slot, side by side so that one cache line holds
+    both. With the leading `bits` that lead to its run, a key is told from any other by 32 + `bits` of its 64 bits: of
+    the keys that were not learned, fewer than one in a billion is taken for one that was.
     """
     slots = np.full(keys.shape, -1, np.int64)
     shift = np.uint64(64 - bits)
     for t in range(keys.shape[0]):
         for a in range(keys.shape[1]):
             key = keys[t, a]
+            half = np.uint32(key & np.uint64(0xFFFFFFFF))
             run = np.int64(key >> shift)
             for f in range(starts[run], starts[run + 1]):
-                if table[f, 0] == key:
+                if table[f, 0] == half:
                     slots[t, a] = np.int64(table[f, 1])
                     break
     return slots
@@ -82,7 +85,7 @@ def sum_weights(
     Parameters
     ----------
     slots : ndarray of int64, shape (n_tokens, n_attributes)
-        The row of `dense`; or the start of the run plus its length shifted by 32 bits; or -1.
+        Twice the row of `dense`, plus 1; or 16 times the start of the run, plus twice its length; or -1.
     """
     n_tags = dense.shape[1]
     scores = np.empty((slots.shape[0], n_tags), np.float64)
@@ -93,13 +96,13 @@ def sum_weights(
             slot = slots[t, a]
             if slot < 0:
                 continue
-            first = slot & 0xFFFFFFFF
-            length = slot >> 32
-            if length == 0:
+            if slot & 1:
+                row = slot >> 1
                 for j in range(n_tags):
-                    sums[j] += dense[first, j]
+                    sums[j] += dense[row, j]
             else:
-                for p in range(first, first + length):
+                first = slot >> 4
+                for p in range(first, first + ((slot >> 1) & 7)):
                     entry = sparse[p]
                     sums[entry >> 16] += ((entry & 0xFFFF) ^ 0x8000) - 0x8000  # the sign of the lower 16 bits
         for j in range(n_tags):
@@ -121,32 +124,53 @@ def path_score(
 
 
 @njit(cache=True)
+def _few(allowed: BoolArray) -> I64Array:  # pragma: no cover - compiled
+    """List the allowed columns of the rows that have at most four: their count, then they; -1 for a fuller row.
+
+    Inside a span only two tags may follow: looked at one by one they cost a fraction of a row. Fuller rows are looked
+    at whole, forbidden pairs included, since whole rows vectorise.
+    """
+    few = np.zeros((allowed.shape[0], 5), np.int64)
+    for i in range(allowed.shape[0]):
+        for j in range(allowed.shape[1]):
+            if allowed[i, j]:
+                if few[i, 0] == 4:
+                    few[i, 0] = -1
+                    break
+                few[i, 0] += 1
+                few[i, few[i, 0]] = j
+    return few
+
+
+@njit(cache=True)
 def viterbi(
     scores: F64Array, transitions: F64Array, start: F64Array, end: F64Array
 ) -> I64Array:  # pragma: no cover - compiled
     """Tag path with the highest log-score; of equal ones, that with the smallest last tag, then before it."""
     n, n_tags = scores.shape
-    back = np.zeros((n, n_tags), np.int16)
-    best = start + scores[0]  # best score of any path that ends here with tag j
-    new = np.empty(n_tags, np.float64)
+    best = np.empty((n, n_tags), np.float64)  # highest score of any path up to and with tag j at token t
+    best[0] = start + scores[0]
+    few = _few(transitions > -np.inf)
     for t in range(1, n):
-        row = back[t]
-        new[:] = best[0] + transitions[0]
-        for i in range(1, n_tags):
-            b = best[i]
-            if b == -np.inf:
-                continue
-            for j in range(n_tags):
-                value = b + transitions[i, j]
-                if value > new[j]:
-                    new[j] = value
-                    row[j] = i
+        # Only maxima on the way forward, so that the loop vectorises; where they came from is found on the way back.
+        row = best[t]
+        row[:] = -np.inf
+        for i in range(n_tags):
+            b = best[t - 1, i]
+            if b > -np.inf:
+                if few[i, 0] < 0:
+                    for j in range(n_tags):
+                        value = b + transitions[i, j]
+                        row[j] = value if value > row[j] else row[j]
+                for p in range(1, few[i, 0] + 1):
+                    j = few[i, p]
+                    row[j] = max(row[j], b + transitions[i, j])
         for j in range(n_tags):
-            best[j] = new[j] + scores[t, j]
+            row[j] += scores[t, j]
     path = np.empty(n, np.int64)
-    path[n - 1] = np.argmax(best + end)
+    path[n - 1] = np.argmax(best[n - 1] + end)
     for t in range(n - 1, 0, -1):
-        path[t - 1] = back[t, path[t]]
+        path[t - 1] = np.argmax(best[t - 1] + transitions[:, path[t]])
     return path
 
 
@@ -169,6 +193,7 @@ def scaled_forward_backward(
     exp(scores[t] - their maximum), and ``scale[t]`` the sum that alpha was divided by.
     """
     n, n_tags = scores.shape
+    few, few_t = _few(step > 0), _few(step_t > 0)
     log_z = 0.0
     for t in range(n):
         top = scores[t, 0]
@@ -186,8 +211,11 @@ def scaled_forward_backward(
             for i in range(n_tags):
                 a = alpha[t - 1, i]
                 if a != 0.0:
-                    for j in range(n_tags):
-                        alpha[t, j] += a * step[i, j]
+                    if few[i, 0] < 0:
+                        for j in range(n_tags):
+                            alpha[t, j] += a * step[i, j]
+                    for p in range(1, few[i, 0] + 1):
+                        alpha[t, few[i, p]] += a * step[i, few[i, p]]
         total = 0.0
         for j in range(n_tags):
             alpha[t, j] *= local[t, j]
@@ -213,8 +241,11 @@ def scaled_forward_backward(
         for j in range(n_tags):
             a = ahead[j]
             if a != 0.0:
-                for i in range(n_tags):
-                    beta[t, i] += a * step_t[j, i]
+                if few_t[j, 0] < 0:
+                    for i in range(n_tags):
+                        beta[t, i] += a * step_t[j, i]
+                for p in range(1, few_t[j, 0] + 1):
+                    beta[t, few_t[j, p]] += a * step_t[j, few_t[j, p]]
     for t in range(n):
         for j in range(n_tags):
             if not beta[t, j] < _LARGE:

@@ -10,11 +10,11 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 
 from tagger._estimator import Estimator
-from tagger._typing import F32Array, F64Array, I16Array, I32Array, I64Array, U64Array
+from tagger._typing import F32Array, F64Array, I16Array, I32Array, I64Array, U32Array, U64Array
 from tagger.crf import _kernels, _training
 from tagger.crf.scheme import legal_transitions
 from tagger.errors import AnnotationError, ConfigurationError, InputError
-from tagger.features._keys import radix_bits, radix_index
+from tagger.features._keys import fold_all, radix_bits, radix_index
 
 __all__ = ["LinearChainCRF", "hash_attributes"]
 
@@ -191,7 +191,8 @@ class LinearChainCRF(Estimator):
         Parameters
         ----------
         keys : ndarray of uint64, shape (n_tokens, n_attributes)
-            All sequences one after another; 0 stands for no attribute.
+            All sequences one after another; 0 stands for no attribute. Keys must be spread evenly over 64 bits, as
+            mixed ones are (:meth:`fit` mixes those it is given).
         offsets : ndarray of int64, shape (n_sequences + 1,)
             Sequence ``s`` is ``keys[offsets[s]:offsets[s + 1]]``.
         gold : ndarray of int64, shape (n_tokens,)
@@ -450,7 +451,7 @@ class LinearChainCRF(Estimator):
 class _Lookup(NamedTuple):
     """The learned weights in the order in which prediction reads them; see `_kernels.find_slots` and `sum_weights`."""
 
-    table: U64Array
+    table: U32Array
     starts: I32Array
     bits: int
     dense: I16Array
@@ -467,9 +468,11 @@ class _Lookup(NamedTuple):
         sparse = (tags[~in_row] << 16) | (weights[~in_row].astype(np.int32) & 0xFFFF)
         lengths = np.where(is_dense, 0, counts).astype(np.int64)
         runs = np.cumsum(lengths) - lengths
-        table = np.empty((len(keys), 2), np.uint64)
-        table[:, 0] = keys
-        table[:, 1] = np.where(is_dense, rows, runs | lengths << 32)
+        if len(sparse) >= 1 << 28:
+            raise InputError(f"{len(sparse)} weights of rare attributes are more than 2**28: raise prune or min_count")
+        table = np.empty((len(keys), 2), np.uint32)
+        table[:, 0] = keys & np.uint64(0xFFFFFFFF)
+        table[:, 1] = np.where(is_dense, rows << 1 | 1, runs << 4 | lengths << 1)
         bits = radix_bits(len(keys))
         return cls(table, radix_index(keys, bits), bits, dense, sparse.astype(np.int32))
 
@@ -509,10 +512,11 @@ def _pack(X: Sequence[Any]) -> tuple[U64Array, I64Array]:
 
 def _keys_of(i: int, x: Any) -> U64Array:
     if not isinstance(x, np.ndarray):
-        return hash_attributes(x)
+        x = hash_attributes(x)
     if x.dtype != np.uint64 or x.ndim != 2:
         raise InputError(
             f"sequence {i} is an array of {x.dtype}, shape {x.shape}: expected uint64 keys, shape (n_tokens, "
             "n_attributes), or a list with the attribute strings of each token"
         )
-    return x
+    # Whatever numbers a user takes for keys, the look-up needs them spread evenly; 0 stays no attribute.
+    return np.where(x > 0, fold_all(x.ravel(), 0).reshape(x.shape), np.uint64(0))
