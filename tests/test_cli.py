@@ -384,8 +384,8 @@ def test_train_and_evaluate_hand_over_their_arguments(run: Run, monkeypatch: pyt
         module.run = lambda *args, **options: calls.append((args, options))  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, name, module)
     assert run("train", "recipe.toml", "--output", "shelf", "--n-jobs", "2").status == 0
-    assert run("evaluate", "gov-news").status == 0
+    assert run("evaluate", "gov-news", "articles.jsonl").status == 0
     assert calls == [
         ((Path("recipe.toml"),), {"output": Path("shelf"), "n_jobs": 2}),
-        (("gov-news",), {"n_jobs": 1}),
+        (("gov-news",), {"data": "articles.jsonl", "n_jobs": 1}),
     ]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from training.splits import grouped_folds, near_duplicate_groups
 
-COMMON = "会议强调，要深入学习贯彻会议精神，提高政治站位，压实工作责任。"
+COMMON = "大家都说，回去要把今天这个会传达好，把各自那一摊事看牢管好。"
 
 
 def article(seed: int, n: int = 900) -> str:

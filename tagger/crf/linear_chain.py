@@ -478,8 +478,10 @@ class _Lookup(NamedTuple):
 
 
 def _checked_scale(scale: np.ndarray) -> float:
-    if scale.shape != (1,) or not 0 < scale[0] < np.inf:
-        raise InputError(f"CRF array 'scale' is {scale.tolist()}, expected one number above 0")
+    if scale.shape != (1,) or not 0 < scale[0] < np.finfo(np.float32).max / 32768:
+        raise InputError(
+            f"CRF array 'scale' is {scale.tolist()}, expected one positive number that keeps weights finite"
+        )
     return float(scale[0])
 
 
