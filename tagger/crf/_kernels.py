@@ -12,6 +12,8 @@ depend on the width of the machine's vectors.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
@@ -19,7 +21,9 @@ from tagger._typing import BoolArray, F64Array, I16Array, I32Array, I64Array, U3
 from tagger.features._keys import lookup
 
 __all__ = [
+    "Steps",
     "decode_segments",
+    "exponentials",
     "find_ids",
     "find_slots",
     "forward_backward",
@@ -124,7 +128,7 @@ def path_score(
 
 
 @njit(cache=True)
-def _few(allowed: BoolArray) -> I64Array:  # pragma: no cover - compiled
+def few_allowed(allowed: BoolArray) -> I64Array:  # pragma: no cover - compiled
     """List the allowed columns of the rows that have at most four: their count, then they; -1 for a fuller row.
 
     Inside a span only two tags may follow: looked at one by one they cost a fraction of a row. Fuller rows are looked
@@ -147,40 +151,77 @@ def viterbi(
     scores: F64Array, transitions: F64Array, start: F64Array, end: F64Array
 ) -> I64Array:  # pragma: no cover - compiled
     """Tag path with the highest log-score; of equal ones, that with the smallest last tag, then before it."""
+    return _viterbi(scores, transitions, few_allowed(transitions > -np.inf), start, end)
+
+
+@njit(cache=True)
+def _viterbi(
+    scores: F64Array, transitions: F64Array, few: I64Array, start: F64Array, end: F64Array
+) -> I64Array:  # pragma: no cover - compiled
     n, n_tags = scores.shape
     best = np.empty((n, n_tags), np.float64)  # highest score of any path up to and with tag j at token t
-    best[0] = start + scores[0]
-    few = _few(transitions > -np.inf)
+    before, now = np.empty(n_tags, np.float64), np.empty(n_tags, np.float64)
+    for j in range(n_tags):
+        before[j] = best[0, j] = start[j] + scores[0, j]
     for t in range(1, n):
         # Only maxima on the way forward, so that the loop vectorises; where they came from is found on the way back.
-        row = best[t]
-        row[:] = -np.inf
+        now[:] = -np.inf
         for i in range(n_tags):
-            b = best[t - 1, i]
-            if b > -np.inf:
-                if few[i, 0] < 0:
-                    for j in range(n_tags):
-                        value = b + transitions[i, j]
-                        row[j] = value if value > row[j] else row[j]
-                for p in range(1, few[i, 0] + 1):
-                    j = few[i, p]
-                    row[j] = max(row[j], b + transitions[i, j])
+            b = before[i]
+            if few[i, 0] < 0:
+                for j in range(n_tags):
+                    value, top = b + transitions[i, j], now[j]
+                    now[j] = value if value > top else top
+            for p in range(1, few[i, 0] + 1):
+                j = few[i, p]
+                now[j] = max(now[j], b + transitions[i, j])
         for j in range(n_tags):
-            row[j] += scores[t, j]
+            before[j] = best[t, j] = now[j] + scores[t, j]
     path = np.empty(n, np.int64)
     path[n - 1] = np.argmax(best[n - 1] + end)
     for t in range(n - 1, 0, -1):
-        path[t - 1] = np.argmax(best[t - 1] + transitions[:, path[t]])
+        j = path[t]
+        source = 0
+        for i in range(1, n_tags):
+            if best[t - 1, i] + transitions[i, j] > best[t - 1, source] + transitions[source, j]:
+                source = i
+        path[t - 1] = source
     return path
+
+
+class Steps(NamedTuple):
+    """What scaled sums read of the transitions.
+
+    Attributes
+    ----------
+    step, step_t : ndarray of shape (n_tags, n_tags)
+        exp(transitions) and its transpose, both by rows.
+    few, few_t : ndarray
+        What `few_allowed` says of them.
+    start, end : ndarray of shape (n_tags,)
+        Exponentials as well.
+    """
+
+    step: F64Array
+    step_t: F64Array
+    few: I64Array
+    few_t: I64Array
+    start: F64Array
+    end: F64Array
+
+
+@njit(cache=True)
+def exponentials(transitions: F64Array, start: F64Array, end: F64Array) -> Steps:  # pragma: no cover - compiled
+    """Prepare the transitions for scaled sums."""
+    step = np.exp(transitions)
+    step_t = step.T.copy()
+    return Steps(step, step_t, few_allowed(step > 0), few_allowed(step_t > 0), np.exp(start), np.exp(end))
 
 
 @njit(cache=True)
 def scaled_forward_backward(
     scores: F64Array,
-    step: F64Array,
-    step_t: F64Array,
-    start: F64Array,
-    end: F64Array,
+    steps: Steps,
     alpha: F64Array,
     beta: F64Array,
     local: F64Array,
@@ -188,12 +229,10 @@ def scaled_forward_backward(
 ) -> float:  # pragma: no cover - compiled
     """Forward-backward on scaled probabilities; fills the four arrays and returns log Z, or nan if they do not fit.
 
-    ``step`` is exp(transitions), ``step_t`` its transpose, ``start`` and ``end`` likewise exponentials. On return
-    ``alpha[t, j] * beta[t, j]`` is the probability of tag ``j`` at token ``t``, ``local[t]`` is
+    On return ``alpha[t, j] * beta[t, j]`` is the probability of tag ``j`` at token ``t``, ``local[t]`` is
     exp(scores[t] - their maximum), and ``scale[t]`` the sum that alpha was divided by.
     """
     n, n_tags = scores.shape
-    few, few_t = _few(step > 0), _few(step_t > 0)
     log_z = 0.0
     for t in range(n):
         top = scores[t, 0]
@@ -204,18 +243,18 @@ def scaled_forward_backward(
             local[t, j] = np.exp(scores[t, j] - top)
         if t == 0:
             for j in range(n_tags):
-                alpha[0, j] = start[j]
+                alpha[0, j] = steps.start[j]
         else:
             for j in range(n_tags):
                 alpha[t, j] = 0.0
             for i in range(n_tags):
                 a = alpha[t - 1, i]
                 if a != 0.0:
-                    if few[i, 0] < 0:
+                    if steps.few[i, 0] < 0:
                         for j in range(n_tags):
-                            alpha[t, j] += a * step[i, j]
-                    for p in range(1, few[i, 0] + 1):
-                        alpha[t, few[i, p]] += a * step[i, few[i, p]]
+                            alpha[t, j] += a * steps.step[i, j]
+                    for p in range(1, steps.few[i, 0] + 1):
+                        alpha[t, steps.few[i, p]] += a * steps.step[i, steps.few[i, p]]
         total = 0.0
         for j in range(n_tags):
             alpha[t, j] *= local[t, j]
@@ -228,11 +267,11 @@ def scaled_forward_backward(
             alpha[t, j] /= total
     closing = 0.0
     for j in range(n_tags):
-        closing += alpha[n - 1, j] * end[j]
+        closing += alpha[n - 1, j] * steps.end[j]
     if not _SMALL < closing < _LARGE:
         return np.nan
     for j in range(n_tags):
-        beta[n - 1, j] = end[j] / closing
+        beta[n - 1, j] = steps.end[j] / closing
     ahead = np.empty(n_tags, np.float64)
     for t in range(n - 2, -1, -1):
         for j in range(n_tags):
@@ -241,11 +280,11 @@ def scaled_forward_backward(
         for j in range(n_tags):
             a = ahead[j]
             if a != 0.0:
-                if few_t[j, 0] < 0:
+                if steps.few_t[j, 0] < 0:
                     for i in range(n_tags):
-                        beta[t, i] += a * step_t[j, i]
-                for p in range(1, few_t[j, 0] + 1):
-                    beta[t, few_t[j, p]] += a * step_t[j, few_t[j, p]]
+                        beta[t, i] += a * steps.step_t[j, i]
+                for p in range(1, steps.few_t[j, 0] + 1):
+                    beta[t, steps.few_t[j, p]] += a * steps.step_t[j, steps.few_t[j, p]]
     for t in range(n):
         for j in range(n_tags):
             if not beta[t, j] < _LARGE:
@@ -295,13 +334,10 @@ def forward_backward(
 ) -> tuple[float, F64Array]:  # pragma: no cover - compiled
     """Log partition function, and the probability of each tag at each token: shape ``(n_tokens, n_tags)``."""
     n, n_tags = scores.shape
-    step = np.exp(transitions)
-    alpha = np.empty((n, n_tags), np.float64)
-    beta = np.empty((n, n_tags), np.float64)
-    local = np.empty((n, n_tags), np.float64)
-    log_z = scaled_forward_backward(
-        scores, step, step.T.copy(), np.exp(start), np.exp(end), alpha, beta, local, np.empty(n, np.float64)
-    )
+    work = np.empty((3, n, n_tags), np.float64)
+    alpha, beta = work[0], work[1]
+    steps = exponentials(transitions, start, end)
+    log_z = scaled_forward_backward(scores, steps, alpha, beta, work[2], np.empty(n, np.float64))
     if np.isnan(log_z):
         log_z, alpha, beta = log_forward_backward(scores, transitions, start, end)
         return log_z, np.exp(alpha + beta - log_z)
@@ -329,11 +365,9 @@ def segment_probabilities(
     probabilities : ndarray of shape (n_segments,)
         For a segment that BIOES tags as one span this is the probability of exactly that span with that label.
     """
-    step = np.exp(transitions)
     work = np.empty((3, scores.shape[0], scores.shape[1]), np.float64)
-    return _segment_probabilities(
-        scores, transitions, start, end, step, step.T.copy(), np.exp(start), np.exp(end), path, segments, work
-    )
+    steps = exponentials(transitions, start, end)
+    return _segment_probabilities(scores, transitions, start, end, steps, path, segments, work)
 
 
 @njit(cache=True)
@@ -342,19 +376,16 @@ def _segment_probabilities(
     transitions: F64Array,
     start: F64Array,
     end: F64Array,
-    step: F64Array,
-    step_t: F64Array,
-    exp_start: F64Array,
-    exp_end: F64Array,
+    steps: Steps,
     path: I64Array,
     segments: I32Array,
     work: F64Array,
 ) -> F64Array:  # pragma: no cover - compiled
-    """As `segment_probabilities`, the exponentials and the memory (3, n_tokens or more, n_tags) given."""
+    """As `segment_probabilities`, with the exponentials and memory of shape (3, n_tokens or more, n_tags) given."""
     n = scores.shape[0]
     alpha, beta, local = work[0, :n], work[1, :n], work[2, :n]
     scale = np.empty(n, np.float64)
-    log_z = scaled_forward_backward(scores, step, step_t, exp_start, exp_end, alpha, beta, local, scale)
+    log_z = scaled_forward_backward(scores, steps, alpha, beta, local, scale)
     found = np.empty(len(segments), np.float64)
     if np.isnan(log_z):
         log_z, alpha, beta = log_forward_backward(scores, transitions, start, end)
@@ -369,7 +400,7 @@ def _segment_probabilities(
         first, last = segments[s, 0], segments[s, 1] - 1
         p = alpha[first, path[first]] * beta[last, path[last]]
         for t in range(first + 1, last + 1):
-            p *= step[path[t - 1], path[t]] * local[t, path[t]] / scale[t]
+            p *= steps.step[path[t - 1], path[t]] * local[t, path[t]] / scale[t]
         found[s] = min(1.0, p)
     return found
 
@@ -408,9 +439,8 @@ def decode_segments(
     segments = np.empty((n, 2), np.int32)
     tags = np.empty(n, np.int64)
     probabilities = np.empty(n, np.float64)
-    step = np.exp(transitions)
-    step_t = step.T.copy()
-    exp_start, exp_end = np.exp(start), np.exp(end)
+    steps = exponentials(transitions, start, end)
+    few = few_allowed(transitions > -np.inf)
     longest = 0
     for s in range(len(offsets) - 1):
         longest = max(longest, offsets[s + 1] - offsets[s])
@@ -418,7 +448,7 @@ def decode_segments(
     count = 0
     for s in range(len(offsets) - 1):
         first, last = offsets[s] - origin, offsets[s + 1] - origin
-        path = viterbi(scores[first:last], transitions, start, end)
+        path = _viterbi(scores[first:last], transitions, few, start, end)
         before = count
         opened = 0
         for t in range(last - first):
@@ -431,17 +461,7 @@ def decode_segments(
                 count += 1
         if count > before:
             probabilities[before:count] = _segment_probabilities(
-                scores[first:last],
-                transitions,
-                start,
-                end,
-                step,
-                step_t,
-                exp_start,
-                exp_end,
-                path,
-                segments[before:count],
-                work,
+                scores[first:last], transitions, start, end, steps, path, segments[before:count], work
             )
             segments[before:count] += np.int32(first + origin)
     return segments[:count], tags[:count], probabilities[:count]

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from tagger._typing import F32Array, F64Array, I32Array, I64Array, U64Array
-from tagger.crf._kernels import path_score, scaled_forward_backward
+from tagger.crf._kernels import exponentials, path_score, scaled_forward_backward
 
 __all__ = ["train_epoch"]
 
@@ -72,16 +72,14 @@ def train_epoch(
         n = last - first
         scores, alpha, beta, local = work[0, :n], work[1, :n], work[2, :n], work[3, :n]
         _score_with_dropout(ids[first:last], weights, dropout, state, kept, scores)
-        step = np.exp(transitions)
-        log_z = scaled_forward_backward(
-            scores, step, step.T.copy(), np.exp(start), np.exp(end), alpha, beta, local, scale
-        )
+        steps = exponentials(transitions, start, end)
+        log_z = scaled_forward_backward(scores, steps, alpha, beta, local, scale)
         if np.isnan(log_z):
             # Scores this far apart come of a learning rate out of all proportion: the caller stops.
             return np.nan
         path = gold[first:last]
         loss += log_z - path_score(scores, transitions, start, end, path)
-        _pair_gradient(alpha, beta, local, scale, step, path, pairs)
+        _pair_gradient(alpha, beta, local, scale, steps.step, path, pairs)
         _step_tokens(kept, alpha, beta, path, weights, squares, rate, dropout)
         _step_edge(start, start_squares, alpha[0] * beta[0], path[0], rate)
         _step_edge(end, end_squares, alpha[n - 1] * beta[n - 1], path[n - 1], rate)
