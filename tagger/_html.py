@@ -247,8 +247,8 @@ def _squeezed(text: str) -> str:
 
 
 def _scores(article: Article) -> str:
-    """Show every topic's probability as a bar, the accepted ones first."""
-    if not article.topic_scores:
+    """Show every topic's probability as a bar, the accepted ones first; a masthead is about nothing."""
+    if not article.topic_scores or article.kind == "masthead":
         return ""
     accepted = {topic.label for topic in article.topics}
     rows = "".join(

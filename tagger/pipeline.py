@@ -36,7 +36,7 @@ As = Literal["page", "article"]
 # between two of its parts belongs to another article.
 _BRIDGE = 1
 _CHUNK = 16  # texts a worker takes at a time
-_UNJUDGED = frozenset({"masthead"})  # kinds that never get a topic
+_UNJUDGED = frozenset({"masthead"})  # kinds that get no topic, whatever their scores
 
 
 def clean_article(raw: str) -> Normalized:
@@ -225,8 +225,8 @@ class Model:
     ) -> Article:
         """Predict for one article: `page` is the clean page it stands on, `alignment` from its text to `raw`."""
         boundaries = self._segmenter.boundaries(assembled.text)
-        scores = self._topic_scores(assembled.text, boundaries) if kind not in _UNJUDGED else {}
-        accepted = self._accepted(scores) if scores else ()
+        scores = self._topic_scores(assembled.text, boundaries)
+        accepted = self._accepted(scores) if kind not in _UNJUDGED else ()
         spans = self._spans(raw, page, assembled.text, boundaries, alignment)
         return Article(
             assembled.title, kind, ranges, accepted, scores, spans, byline=assembled.byline, body=assembled.body

@@ -65,7 +65,7 @@ class Article:
     topics : tuple of Topic
         Accepted topics, best first; empty means none of the model's topics.
     topic_scores : mapping of str to float
-        The probability of every topic the model knows; empty for a masthead.
+        The probability of every topic the model knows.
     spans : tuple of Span
         In order of their start.
     byline, body : str
