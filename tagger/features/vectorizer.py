@@ -64,9 +64,9 @@ class ArticleVectorizer(Estimator):
     min_df : int
         Grams in fewer articles than this are not learned (in the title: fewer than 2).
     lead_length : int
-        Characters at the beginning of the text that are the lead.
+        Characters at the beginning of the text, behind its dateline where it has no title, that are the lead.
     title_length : int
-        A first line of more characters than this is no title; its beginning is used instead.
+        A first line of more characters than this is no title; the beginning of the lead is used instead.
     title_weight : float
 
     Attributes
