@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import speed
+from benchmarks import spans, speed
 
-_BENCHMARKS = {"speed": speed}
+_BENCHMARKS = {"speed": speed, "spans": spans}
 
 
 def main() -> int:

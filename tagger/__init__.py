@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tagger.crf.linear_chain import LinearChainCRF
     from tagger.errors import TaggerError
-    from tagger.features.lexicon import WordClusters
+    from tagger.features.lexicon import Lexicon
     from tagger.features.vectorizer import ArticleVectorizer
     from tagger.page import PageSegmenter
     from tagger.pipeline import Model, load
@@ -21,6 +21,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Article",
     "ArticleVectorizer",
+    "Lexicon",
     "LinearChainCRF",
     "Model",
     "ModelId",
@@ -33,7 +34,6 @@ __all__ = [
     "TaggerError",
     "Topic",
     "TopicClassifier",
-    "WordClusters",
     "__version__",
     "load",
 ]
@@ -50,7 +50,7 @@ _HOMES = {
     "SpanTagger": "tagger.spans",
     "TaggerError": "tagger.errors",
     "TopicClassifier": "tagger.topic",
-    "WordClusters": "tagger.features.lexicon",
+    "Lexicon": "tagger.features.lexicon",
 }
 
 

@@ -1,4 +1,4 @@
-"""``tagger models``: what is on the shelf, and the card of one model."""
+"""``tagger models`` and ``tagger lexicon show``: what is on the shelf, and in one of what stands there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from tagger.display import text_width
 
-__all__ = ["list_models", "show_model"]
+__all__ = ["list_models", "show_model", "show_words"]
 
 _CARD = "README.md"
 _HEADER = ("NAME", "VERSION", "TOPICS", "SPAN LABELS", "SIZE", "PATH")
@@ -46,22 +46,62 @@ def show_model(reference: str) -> str:
 
     path = shelf.find(reference)
     model = artifact.load(path)
+    is_lexicon = _is_lexicon(model.meta)
+    labels = [(name.replace("_", " "), _listed(model.meta.get(name))) for name in ("topics", "span_labels")]
     facts = [
-        ("model", f"{model.name} {model.version}"),
+        ("lexicon" if is_lexicon else "model", f"{model.name} {model.version}"),
         ("path", str(path)),
         ("size", _size(path)),
-        ("topics", _listed(model.meta.get("topics"))),
-        ("span labels", _listed(model.meta.get("span_labels"))),
+        *([] if is_lexicon else labels),
         *((f"score {name}", value) for name, value in _leaves(model.meta.get("scores"))),
     ]
     card = model.texts.get(_CARD, "")
     return "".join(f"{line}\n" for line in _columns(facts)) + (f"\n{card.rstrip()}\n" if card.strip() else "")
 
 
+def show_words(reference: str, words: Sequence[str]) -> str:
+    """Return a table of the clusters and the kind of words in a lexicon, or that of a model.
+
+    Parameters
+    ----------
+    reference : str
+        As for :func:`show_model`.
+    words : sequence of str
+        Words, and pairs of characters.
+
+    Raises
+    ------
+    ModelNotFoundError, ModelFormatError, ConfigurationError
+        As :meth:`tagger.Lexicon.load`.
+    """
+    from tagger.features.lexicon import GRAINS, Clusters, Lexicon
+
+    lexicon = Lexicon.load(reference)
+    keys = Clusters.keys_of(words)
+    numbers = [
+        [["-"] * len(words) for _ in GRAINS] if part is None else part.of(keys).tolist()
+        for part in (lexicon.words, lexicon.pairs)
+    ]
+    kinds = ["-" if lexicon.gazetteer is None else lexicon.gazetteer.kind_of(word) or "-" for word in words]
+    header = ("WORD", *(f"{part} {grain}".upper() for part in ("word", "pair") for grain in GRAINS), "KIND")
+    found = zip(words, *(map(_number, grain) for part in numbers for grain in part), kinds, strict=True)
+    return "".join(f"{line}\n" for line in _columns([header, *found]))
+
+
+def _number(cluster: object) -> str:
+    return str(cluster or "-")
+
+
+def _is_lexicon(meta: Mapping[str, Any]) -> bool:
+    return meta.get("kind") == "lexicon"
+
+
 def _row(name: str, version: str, path: Path) -> tuple[str, ...]:
     meta = _meta(path)
     if meta is None:
         return name, version, "damaged", "-", _size(path), str(path)
+    if _is_lexicon(meta):
+        return name, version, "lexicon", "lexicon", _size(path), str(path)
     return name, version, _listed(meta.get("topics")), _listed(meta.get("span_labels")), _size(path), str(path)
 
 

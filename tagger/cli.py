@@ -1,4 +1,4 @@
-"""The command line: ``tagger predict``, ``train``, ``evaluate`` and ``models``.
+"""The command line: ``tagger predict``, ``train``, ``evaluate``, ``lexicon`` and ``models``.
 
 Exit status: 0 for success, 2 for every mistake of the user (with one line on stderr), 130 when interrupted, 141 when
 the reader of stdout has gone. Each command imports what it needs when it runs, so that ``tagger --help`` is instant.
@@ -81,6 +81,7 @@ def _parser() -> ArgumentParser:
     _add_predict(commands)
     _add_train(commands)
     _add_evaluate(commands)
+    _add_lexicon(commands)
     _add_models(commands)
     return parser
 
@@ -160,6 +161,90 @@ def _evaluate(args: Namespace) -> None:
     _say(run(args.target, data=args.data, n_jobs=args.n_jobs))
 
 
+_BUILD = """\
+Learn from raw text, without labels, which words and pairs of characters keep the same company, and put that on the
+shelf. A span tagger with it knows something about words that no annotated text holds.
+
+Raw text is JSON lines (.jsonl, .ndjson, plain, .gz or .xz) with a field "text", or "body" and perhaps "title"; .txt
+files; folders of these. A gazetteer is a UTF-8 file with an entry a line, and behind a tab its kind (by default the
+file's name).
+"""
+
+_BUILD_EXAMPLES = """\
+examples:
+  tagger lexicon build archive/ --name my-lexicon
+  tagger lexicon build archive/ --name my-lexicon --version 1.1.0 --gazetteer villages.tsv --jieba-names
+  tagger lexicon build --name my-names --gazetteer villages.tsv
+
+Use it in Python with SpanTagger(lexicon=Lexicon.load("my-lexicon")), in a recipe with [lexicon] model = "my-lexicon".
+"""
+
+
+def _add_lexicon(commands: Any) -> None:
+    parser = commands.add_parser("lexicon", help="learn from raw text without labels, or look words up")
+    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
+    _add_build_lexicon(actions)
+    show = actions.add_parser("show", help="clusters and kind of words in a lexicon", allow_abbrev=False)
+    show.add_argument("name", metavar="NAME", help="name on the shelf, or folder")
+    show.add_argument("words", nargs="+", metavar="WORD")
+    show.set_defaults(run=_show_lexicon)
+
+
+def _add_build_lexicon(actions: Any) -> None:
+    parser = actions.add_parser(
+        "build",
+        help="learn a lexicon from raw text",
+        description=_BUILD,
+        epilog=_BUILD_EXAMPLES,
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("corpora", nargs="*", metavar="CORPUS", help="raw text: files or folders")
+    add("--name", required=True, help="what the shelf calls it: small letters, digits, '.', '_' and '-'")
+    add("--version", default="1.0.0", help="major.minor.patch (default: 1.0.0)")
+    add("--output", default="models", metavar="FOLDER", help="shelf to put it on (default: models/)")
+    add("--gazetteer", action="extend", nargs="+", default=[], metavar="FILE", help="lists of names to take in")
+    add("--jieba-names", action="store_true", help="take in the names in jieba's dictionary")
+    add("--min-count", type=int, metavar="N", help="leave rarer words out (default: 20)")
+    add("--min-pair-count", type=int, metavar="N", help="leave rarer pairs of characters out (default: 60)")
+    add("--dimensions", type=int, metavar="N", help="of the vectors that are clustered (default: 100)")
+    add("--clusters", type=int, nargs=3, metavar="N", help="coarse, middle and fine (default: 64 512 2000)")
+    add("--seed", type=int, default=0, metavar="N", help="(default: 0)")
+    add("--licence", default="", metavar="TEXT", help="rights in the raw text and the lists, for manifest and card")
+    parser.set_defaults(run=_build_lexicon)
+
+
+def _build_lexicon(args: Namespace) -> None:
+    from pathlib import Path
+
+    parameters = {
+        "min_count": args.min_count,
+        "min_pair_count": args.min_pair_count,
+        "n_dimensions": args.dimensions,
+        "n_clusters": args.clusters,
+    }
+    run = _training("training.build_lexicon")
+    report = run(
+        [Path(path) for path in args.corpora],
+        name=args.name,
+        version=args.version,
+        output=Path(args.output),
+        gazetteers=[Path(path) for path in args.gazetteer],
+        jieba_names=args.jieba_names,
+        licence=args.licence,
+        seed=args.seed,
+        **{name: value for name, value in parameters.items() if value is not None},
+    )
+    _say(report)
+
+
+def _show_lexicon(args: Namespace) -> None:
+    from tagger._models import show_words
+
+    print(show_words(args.name, args.words), end="")
+
+
 def _training(module: str) -> Any:
     """Return ``run`` of a module of the training package, with its log on stderr."""
     import logging
@@ -186,7 +271,9 @@ def _say(report: object) -> None:
 def _add_models(commands: Any) -> None:
     parser = commands.add_parser("models", help="list the models on the shelf, or show one", allow_abbrev=False)
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="name, version, size, topics and span labels of every model")
+    listing = actions.add_parser(
+        "list", help="name, version, size, topics and span labels of every model; lexicons too"
+    )
     listing.set_defaults(run=_list_models)
     show = actions.add_parser("show", help="card and scores of one model, after checking its files")
     show.add_argument("name", metavar="NAME", help="name on the shelf, or folder")

@@ -18,7 +18,7 @@ from tagger import shelf
 from tagger._typing import I32Array
 from tagger.artifact import Artifact
 from tagger.errors import ConfigurationError, InputError, ModelFormatError
-from tagger.features.lexicon import WordClusters
+from tagger.features.lexicon import Lexicon
 from tagger.features.vectorizer import ArticleVectorizer
 from tagger.page import Assembled, PageArticle, PageSegmenter, assemble
 from tagger.spans import SpanTagger
@@ -67,7 +67,7 @@ class Model:
         Fitted; without them no article gets a topic.
     span_tagger : SpanTagger, optional
         Fitted, with `segmenter`'s parameters; without it no article gets spans.
-    lexicon : WordClusters, optional
+    lexicon : Lexicon, optional
         The one that `span_tagger` was fitted with.
     page_segmenter : PageSegmenter, optional
     meta : mapping, optional
@@ -90,7 +90,7 @@ class Model:
         vectorizer: ArticleVectorizer | None = None,
         classifier: TopicClassifier | None = None,
         span_tagger: SpanTagger | None = None,
-        lexicon: WordClusters | None = None,
+        lexicon: Lexicon | None = None,
         page_segmenter: PageSegmenter | None = None,
         meta: Mapping[str, Any] | None = None,
         path: Path | None = None,
@@ -297,9 +297,11 @@ class Model:
             If the manifest lacks an entry, or arrays do not fit each other.
         """
         meta, arrays = artifact.meta, artifact.arrays
+        if meta.get("kind") == "lexicon":
+            raise ModelFormatError(f"{path or artifact.name} is a lexicon, not a model: load it with Lexicon.load")
         try:
             segmenter = Segmenter.from_dict(meta["segmenter"])
-            lexicon = WordClusters.from_arrays(arrays["lexicon"]) if "lexicon" in arrays else None
+            lexicon = Lexicon.from_arrays(arrays["lexicon"]) if "lexicon" in arrays else None
             vectorizer = classifier = span_tagger = None
             if "topic" in arrays:
                 vectorizer = ArticleVectorizer.from_state(meta["vectorizer"], arrays["vectorizer"], segmenter=segmenter)

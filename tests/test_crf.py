@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagger.crf import _kernels, _training
-from tagger.crf.linear_chain import LinearChainCRF, _pack, hash_attributes
-from tagger.crf.scheme import bioes_tags, legal_transitions, tags_to_spans
+from tagger.crf import _paths, _scores, _segments, _sums, _training
+from tagger.crf._sequences import pack
+from tagger.crf.linear_chain import LinearChainCRF, hash_attributes
+from tagger.crf.scheme import bioes_tags, compact_order, legal_transitions, open_edges, tags_to_spans
 from tagger.errors import AnnotationError, ConfigurationError, InputError, NotFittedError
 
 N_CASES = 400
@@ -91,12 +92,12 @@ def test_path_scores_equal_the_formula() -> None:
     for chain in random_chains(0, 40):
         paths, total = enumerate_scores(chain)
         for i in range(0, len(paths), max(1, len(paths) // 20)):
-            assert _kernels.path_score(*chain, paths[i]) == pytest.approx(total[i], abs=1e-12)
+            assert _scores.path_score(*chain, paths[i]) == pytest.approx(total[i], abs=1e-12)
 
 
 def test_partition_and_marginals_equal_enumeration() -> None:
     for chain in random_chains(1):
-        log_z, marginals = _kernels.forward_backward(*chain)
+        log_z, marginals = _sums.forward_backward(*chain)
         assert log_z == pytest.approx(exact_probabilities(chain)[2], abs=1e-10)
         np.testing.assert_allclose(marginals, exact_marginals(chain), atol=1e-12)
         np.testing.assert_allclose(marginals.sum(axis=1), 1, atol=1e-12)
@@ -105,7 +106,7 @@ def test_partition_and_marginals_equal_enumeration() -> None:
 def test_viterbi_equals_enumeration() -> None:
     for chain in random_chains(2):
         paths, total = enumerate_scores(chain)
-        assert _kernels.viterbi(*chain).tolist() == paths[np.argmax(total)].tolist()
+        assert _paths.viterbi(*chain).tolist() == paths[np.argmax(total)].tolist()
 
 
 def test_viterbi_of_equal_paths_takes_the_smallest_last_tag_then_the_one_before() -> None:
@@ -113,7 +114,7 @@ def test_viterbi_of_equal_paths_takes_the_smallest_last_tag_then_the_one_before(
     for chain in random_chains(3, size=0.7, whole=True):
         paths, total = enumerate_scores(chain)
         tied += (total == total.max()).sum() > 1
-        assert _kernels.viterbi(*chain).tolist() == paths[np.argmax(total)].tolist()
+        assert _paths.viterbi(*chain).tolist() == paths[np.argmax(total)].tolist()
     assert tied > N_CASES // 10  # else this test shows nothing
 
 
@@ -124,10 +125,11 @@ def test_segment_probabilities_equal_enumeration() -> None:
         path = paths[rng.choice(len(paths), p=shares / shares.sum())]
         segments = np.array([(a, b) for b in range(1, len(path) + 1) for a in range(b)], np.int32)
         expected = [shares[(paths[:, a:b] == path[a:b]).all(axis=1)].sum() for a, b in segments]
-        np.testing.assert_allclose(_kernels.segment_probabilities(*chain, path, segments), expected, atol=1e-12)
+        np.testing.assert_allclose(_segments.segment_probabilities(*chain, path, segments), expected, atol=1e-12)
 
 
-def test_decoded_segments_are_those_of_the_best_paths_with_exact_probabilities() -> None:
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [4, 2, 0, 3, 1], compact_order(BIOES).tolist()])
+def test_decoded_segments_are_those_of_the_best_paths_with_exact_probabilities(order: Any) -> None:
     rng = np.random.default_rng(6)
     shared = mask_bioes(Chain(np.empty((0, 5)), rng.normal(0, 1, (5, 5)), rng.normal(0, 1, 5), rng.normal(0, 1, 5)))
     opens, closes = np.array([tag[0] in "BS" for tag in BIOES]), np.array([tag[0] in "ES" for tag in BIOES])
@@ -142,7 +144,11 @@ def test_decoded_segments_are_those_of_the_best_paths_with_exact_probabilities()
         for a, b, _ in tags_to_spans([BIOES[j] for j in best]):
             expected.append((first + a + 100, first + b + 100, best[a]))
             shares.append(probabilities[(paths[:, a:b] == best[a:b]).all(axis=1)].sum())
-    found, tags, confidences = _kernels.decode_segments(scores, offsets + 100, *shared[1:], opens, closes)
+    order = np.array(order)
+    edges = (shared.transitions[np.ix_(order, order)], shared.start[order], shared.end[order])
+    found, tags, confidences = _segments.decode_segments(
+        scores, offsets + 100, *edges, opens[order], closes[order], order
+    )
     assert [(*segment, tag) for segment, tag in zip(found.tolist(), tags.tolist(), strict=True)] == expected
     assert len(expected) > 30
     np.testing.assert_allclose(confidences, shares, atol=1e-12)
@@ -155,8 +161,8 @@ def test_the_scaled_and_the_logarithmic_branch_agree(size: float) -> None:
         chain = mask_bioes(
             Chain(rng.normal(0, size, (n, 5)), rng.normal(0, 2, (5, 5)), rng.normal(0, 2, 5), rng.normal(0, 2, 5))
         )
-        log_z, marginals = _kernels.forward_backward(*chain)
-        expected, alpha, beta = _kernels.log_forward_backward(*chain)
+        log_z, marginals = _sums.forward_backward(*chain)
+        expected, alpha, beta = _sums.log_forward_backward(*chain)
         assert log_z == pytest.approx(expected, rel=1e-11, abs=1e-9)
         np.testing.assert_allclose(marginals, np.exp(alpha + beta - expected), atol=1e-9)
 
@@ -165,13 +171,13 @@ def test_the_scaled_and_the_logarithmic_branch_agree(size: float) -> None:
 def test_extreme_scores_equal_enumeration(size: float) -> None:
     for chain in random_chains(8, 150, size=size):
         paths, shares, expected = exact_probabilities(chain)
-        log_z, marginals = _kernels.forward_backward(*chain)
+        log_z, marginals = _sums.forward_backward(*chain)
         assert log_z == pytest.approx(expected, rel=1e-12)
         np.testing.assert_allclose(marginals, exact_marginals(chain), atol=1e-6)
         best = paths[np.argmax(shares)]
-        assert _kernels.viterbi(*chain).tolist() == best.tolist()
+        assert _paths.viterbi(*chain).tolist() == best.tolist()
         whole = np.array([[0, len(best)]], np.int32)
-        np.testing.assert_allclose(_kernels.segment_probabilities(*chain, best, whole), shares.max(), atol=1e-6)
+        np.testing.assert_allclose(_segments.segment_probabilities(*chain, best, whole), shares.max(), atol=1e-6)
 
 
 FORBID = np.array([[0.0, -np.inf], [-np.inf, 0.0]])
@@ -189,9 +195,9 @@ FORBID = np.array([[0.0, -np.inf], [-np.inf, 0.0]])
 def test_a_path_that_underflows_and_wins_in_the_end_is_not_lost(scores: list[list[float]]) -> None:
     chain = Chain(np.array(scores), FORBID, np.zeros(2), np.zeros(2))
     expected = log_sum(chain.scores.sum(axis=0))
-    log_z, marginals = _kernels.forward_backward(*chain)
+    log_z, marginals = _sums.forward_backward(*chain)
     assert log_z == pytest.approx(expected)
-    assert _kernels.viterbi(*chain).tolist() == [1] * len(scores)
+    assert _paths.viterbi(*chain).tolist() == [1] * len(scores)
     np.testing.assert_allclose(marginals[:, 1], 1)
 
 
@@ -200,14 +206,14 @@ def test_a_path_that_underflows_and_wins_in_the_end_is_not_lost(scores: list[lis
 def test_scores_whose_exponential_does_not_fit_a_float(where: str, score: float) -> None:
     chain = Chain(np.zeros((3, 2)), np.zeros((2, 2)), np.zeros(2), np.zeros(2))
     chain = chain._replace(**{where: getattr(chain, where) + score})
-    log_z, marginals = _kernels.forward_backward(*chain)
+    log_z, marginals = _sums.forward_backward(*chain)
     assert log_z == pytest.approx(3 * np.log(2) + score * (2 if where == "transitions" else 1))
     np.testing.assert_allclose(marginals, 0.5)
 
 
 def test_a_last_tag_that_underflows_and_wins_at_the_end() -> None:
     chain = Chain(np.array([[0.0, -1000.0]]), np.zeros((2, 2)), np.zeros(2), np.array([-340.0, 700.0]))
-    assert _kernels.forward_backward(*chain)[0] == pytest.approx(-300.0)
+    assert _sums.forward_backward(*chain)[0] == pytest.approx(-300.0)
 
 
 # -- training ------------------------------------------------------------------------------------------------------
@@ -255,7 +261,7 @@ def test_the_training_step_is_the_gradient(seed: int) -> None:
 
     def loss() -> float:
         now = Chain(scores(), *edges)
-        return float(_kernels.log_forward_backward(*now)[0] - _kernels.path_score(*now, gold))
+        return float(_sums.log_forward_backward(*now)[0] - _scores.path_score(*now, gold))
 
     expected_loss = loss()
     expected = [finite_differences(loss, array) for array in (exact, *edges)]
@@ -342,7 +348,7 @@ def test_unknown_attributes_and_none_at_all_still_give_a_legal_path(fitted: Line
 
 
 def test_marginals_are_those_of_the_model(fitted: LinearChainCRF) -> None:
-    scores = fitted.emissions(_pack([X[0]])[0])
+    scores = fitted.emissions(pack([X[0]])[0])
     chain = Chain(scores, fitted.transitions_, fitted.start_, fitted.end_)
     np.testing.assert_allclose(fitted.predict_marginals([X[0]])[0], exact_marginals(chain), atol=1e-12)
 
@@ -383,13 +389,14 @@ def test_free_scheme_takes_any_tags() -> None:
 def test_no_decoded_path_is_ever_illegal(seed: int, n_labels: int, size: float) -> None:
     rng = np.random.default_rng(seed)
     crf = LinearChainCRF()
+    # Whole numbers tie often: segments must be those of Viterbi's path all the same.
     crf.tags_ = bioes_tags([f"标签{i}" for i in range(n_labels)])
     n_tags = len(crf.tags_)
-    gates = crf._open_transitions()
-    crf.start_, crf.transitions_, crf.end_ = (gate + np.round(rng.normal(0, size, gate.shape)) for gate in gates)
+    gates = open_edges(crf.tags_, "bioes")
+    crf.transitions_, crf.start_, crf.end_ = (gate + np.round(rng.normal(0, size, gate.shape)) for gate in gates)
     scores = np.round(rng.normal(0, size, (int(rng.integers(1, 40)), n_tags)))
     path = crf.viterbi(scores)
-    assert np.isfinite(_kernels.path_score(scores, crf.transitions_, crf.start_, crf.end_, path))
+    assert np.isfinite(crf.score(scores, path))
     segments, tags, confidences = crf.decode_segments(scores, np.array([0, len(scores)], np.int64))
     named = [(a, b, crf.tags_[tag][2:]) for (a, b), tag in zip(segments.tolist(), tags.tolist(), strict=True)]
     assert named == tags_to_spans([crf.tags_[j] for j in path])
@@ -442,12 +449,12 @@ def test_small_numbers_are_keys_like_any_other() -> None:
 def test_min_count_leaves_rare_attributes_out() -> None:
     crf = LinearChainCRF(max_iter=2, prune=0, min_count=2)
     crf.fit([*X, [["独一无二"]], [["成双"], ["成双"]]], [*Y, ["O"], ["O", "O"]])
-    once, twice = _pack([[["独一无二"], ["成双"]]])[0][:, 0].tolist()
+    once, twice = pack([[["独一无二"], ["成双"]]])[0][:, 0].tolist()
     assert once not in crf.keys_.tolist()
     assert twice in crf.keys_.tolist()
 
 
-def test_weights_are_averaged_over_the_second_half_of_the_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_are_averaged_over_the_passes_and_late_ones_count_more(monkeypatch: pytest.MonkeyPatch) -> None:
     passes: list[tuple[np.ndarray, ...]] = []
     train_epoch = _training.train_epoch
 
@@ -458,7 +465,16 @@ def test_weights_are_averaged_over_the_second_half_of_the_passes(monkeypatch: py
 
     monkeypatch.setattr(_training, "train_epoch", record)
     crf = LinearChainCRF(max_iter=5, prune=0).fit(X, Y)
-    weights, transitions, start, end = (np.mean(arrays, axis=0) for arrays in zip(*passes[2:], strict=True))
+    shares = np.ones(1)
+    for t in range(2, 6):
+        shares = np.append(shares * (1 - 4 / (t + 3)), 4 / (t + 3))
+    assert (np.diff(shares) > 0).all()
+    assert shares.sum() == pytest.approx(1)
+    with np.errstate(invalid="ignore"):  # forbidden pairs are minus infinity
+        weights, transitions, start, end = (
+            sum(share * array for share, array in zip(shares, arrays, strict=True))
+            for arrays in zip(*passes, strict=True)
+        )
     np.testing.assert_allclose(crf.weights_, weights[weights != 0], atol=1e-3)  # stored as multiples of a scale
     for found, expected in ((crf.transitions_, transitions), (crf.start_, start), (crf.end_, end)):
         np.testing.assert_allclose(found, expected, atol=1e-12)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagger.crf._kernels import find_ids
+from tagger.crf._scores import find_ids
 from tagger.features._counting import column_counts, gram_keys
 from tagger.features._keys import WORD_SEED, fold, fold_all, key_of, radix_bits, radix_index, word_keys
 from tagger.features.templates import char_classes, codepoints, is_wordlike

@@ -73,6 +73,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "bulletins.jsonl").write_text(noted("file: bulletins.jsonl") + more_rows(), encoding="utf-8")
     (tmp_path / "bulletins.toml").write_text(noted("file: bulletins.toml"), encoding="utf-8")
     (tmp_path / "training").symlink_to(ROOT / "training")
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "rows.jsonl").write_text(more_rows() * 60, encoding="utf-8")
+    (tmp_path / "villages.tsv").write_text("石湫村\n青樟岭\t山\n", encoding="utf-8")
     return tmp_path
 
 

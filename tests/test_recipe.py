@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from test_lexicon_training import sentences
 
+from tagger.artifact import Artifact, save
 from tagger.errors import ConfigurationError, InputError
+from tagger.features.lexicon import Gazetteer, Lexicon
+from training.fit import make_lexicon, prepare
 from training.recipe import read_recipe
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,6 +88,23 @@ def test_all_that_a_recipe_says(tmp_path: Path) -> None:
         ('["rows.jsonl"]', '["rows.jsonl"]\n[spans]\nepochs = 1', "unknown entry 'epochs' in [spans]"),
         ('["rows.jsonl"]', '["rows.jsonl"]\n[spans]\nrandom_state = 1', "unknown entry 'random_state' in [spans]"),
         ('["rows.jsonl"]', '["rows.jsonl"]\n[lexicon]\ncorpus = []', "unknown entry 'corpus' in [lexicon]"),
+        *(
+            ('["rows.jsonl"]', f'["rows.jsonl"]\n[lexicon]\n{table}', f"[lexicon]: {said}")
+            for table, said in (
+                ("model = 3", "entry 'model' is 3, expected str"),
+                ('corpora = "raw/*.txt"', "entry 'corpora' is 'raw/*.txt', expected list"),
+                ("corpora = [3]", "corpora hold 3, expected paths"),
+                ("corpora = []", "corpora name no file; leave the entry out"),
+                ('gazetteers = "村名.tsv"', "entry 'gazetteers' is '村名.tsv', expected list"),
+                ("gazetteers = []", "gazetteers name no file"),
+                ("jieba_names = 1", "entry 'jieba_names' is 1, expected bool"),
+                ('model = "a"\ncorpora = ["b"]', "'model' and 'corpora' exclude each other"),
+                ("min_count = 5", "'min_count' goes with 'corpora'"),
+                ('model = "a"\nn_clusters = [1, 2, 3]', "'n_clusters' goes with 'corpora'"),
+                ('corpora = ["b"]\nmin_pair_count = 0', "min_pair_count=0: expected a whole number"),
+                ('corpora = ["b"]\nn_clusters = [1, 2]', "n_clusters=[1, 2]: expected 3 numbers"),
+            )
+        ),
         ('["rows.jsonl"]', '["rows.jsonl"]\n[card]\nlimit = ""', "unknown entry 'limit' in [card]"),
     ],
 )
@@ -91,6 +113,54 @@ def test_entries_that_are_wrong(tmp_path: Path, old: str, new: str, said: str) -
     path = recipe(tmp_path, RECIPE.replace(old, new, 1))
     with pytest.raises(ConfigurationError, match=re.escape(f"{path}: ") + ".*" + re.escape(said)):
         read_recipe(path)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"model": "my-lexicon", "gazetteers": ["村名.tsv"]},
+        {"corpora": ["raw"], "min_count": 5, "min_pair_count": 5, "n_contexts": 9, "n_pair_contexts": 9}
+        | {"n_dimensions": 2, "n_clusters": [1, 2, 3], "gazetteers": ["村名.tsv", "../*.tsv"], "jieba_names": True},
+        {"gazetteers": ["村名.tsv"]},
+        {"jieba_names": True},
+    ],
+    ids=lambda table: "+".join(table),
+)
+def test_all_that_a_lexicon_may_be(tmp_path: Path, table: dict[str, Any]) -> None:
+    entries = "\n".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in table.items())
+    assert read_recipe(recipe(tmp_path, f"{RECIPE}\n[lexicon]\n{entries}\n")).lexicon == table
+
+
+def test_lexicons_that_recipes_ask_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def make(entries: str) -> Lexicon | None:
+        read = read_recipe(recipe(tmp_path / "recipes", f"{RECIPE}\n[lexicon]\n{entries}\n"))
+        return make_lexicon(read, prepare(read))
+
+    monkeypatch.setenv("TAGGER_MODELS", str(tmp_path / "models"))
+    for folder, name, text in (
+        ("recipes", "rows.jsonl", ROW % "甲"),
+        ("recipes", "村名.tsv", "苇塘村\n"),
+        ("raw", "a.txt", "\n".join(sentences(100))),
+    ):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / name).write_text(text, encoding="utf-8")
+    names = Gazetteer.from_entries({"苇塘村": "村名"})
+    assert make("") is None
+    assert make('gazetteers = ["*.tsv"]') == Lexicon(gazetteer=names)
+    with_jieba = make('gazetteers = ["村名.tsv"]\njieba_names = true')
+    assert with_jieba is not None and with_jieba.gazetteer is not None
+    assert [with_jieba.gazetteer.kind_of(name) for name in ("苇塘村", "上海")] == ["村名", "place"]
+    numbers = "min_count = 5\nmin_pair_count = 5\nn_dimensions = 4\nn_clusters = [2, 3, 4]"
+    learned = make(f'corpora = ["../raw"]\n{numbers}\ngazetteers = ["村名.tsv"]')
+    assert learned is not None and learned.words is not None and learned.gazetteer == names
+    found = Artifact("my-lexicon", "1.0.0", {}, {"lexicon": learned.to_arrays()})
+    save(found, tmp_path / "models" / "my-lexicon" / "1.0.0")
+    assert make('model = "my-lexicon"') == learned
+    own = make('model = "my-lexicon"\njieba_names = true')  # instead of the gazetteer that it has
+    assert own is not None and (own.words, own.pairs) == (learned.words, learned.pairs)
+    assert own.gazetteer is not None and own.gazetteer.kind_of("苇塘村") is None
+    with pytest.raises(InputError, match=r"none\.tsv names no file"):
+        make('gazetteers = ["none.tsv"]')
 
 
 def test_files_that_are_no_recipe(tmp_path: Path) -> None:

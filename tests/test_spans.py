@@ -12,11 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import texts as any_texts
 
-from tagger import spans as spans_module
 from tagger.errors import AnnotationError, ConfigurationError, InputError, NotFittedError
-from tagger.features.lexicon import WordClusters
+from tagger.features.lexicon import Clusters, Gazetteer, Lexicon
 from tagger.features.templates import DEFAULT_TEMPLATES, LEXICON_TEMPLATES
-from tagger.spans import LabelledRange, SpanTagger
+from tagger.spans import LabelledRange, SpanTagger, _features, _segments
 from tagger.text.segmenter import Segmenter
 from tagger.text.sentences import sentence_ends
 from tagger.types import Span
@@ -75,7 +74,7 @@ def test_learns_its_texts_with_labels_of_any_name(fitted: SpanTagger) -> None:
 
 def test_spans_in_any_order_give_the_same_model(fitted: SpanTagger) -> None:
     again = SpanTagger(max_iter=20).fit(TEXTS, [list(reversed(found)) for found in SPANS])
-    assert np.array_equal(again.crf_.weights_, fitted.crf_.weights_)
+    assert np.array_equal(again.crfs_[0].weights_, fitted.crfs_[0].weights_)
 
 
 def test_annotations_that_cut_words_are_learned() -> None:
@@ -88,7 +87,8 @@ def test_annotations_that_cut_words_are_learned() -> None:
 
 def test_a_span_may_hold_a_sentence_end() -> None:
     text, found = annotated("文件", ("《做好。准备！》", "文件"), "发布。")
-    tagger = SpanTagger(max_iter=30).fit([text] * 10, [found] * 10)
+    with pytest.warns(UserWarning, match="never found whole"):
+        tagger = SpanTagger(max_iter=30).fit([text] * 10, [found] * 10)
     assert tagger.labels_ == ["文件"]  # and training did not refuse the cut span
 
 
@@ -107,7 +107,7 @@ def test_no_spans_at_all() -> None:
 
 def test_empty_texts_say_nothing(fitted: SpanTagger) -> None:
     again = SpanTagger(max_iter=20).fit(["", *TEXTS, ""], [[], *SPANS, []])
-    assert np.array_equal(again.crf_.weights_, fitted.crf_.weights_)
+    assert np.array_equal(again.crfs_[0].weights_, fitted.crfs_[0].weights_)
     assert fitted.predict(["", TEXTS[0], ""]) == [[], fitted.predict(TEXTS[:1])[0], []]
     assert fitted.predict([]) == []
     assert [len(part) for part in fitted.tag("", np.zeros(1, np.int32))] == [0, 0, 0, 0]
@@ -160,16 +160,16 @@ def test_tag_equals_predict(fitted: SpanTagger) -> None:
 
 def test_confidence_is_the_exact_probability(fitted: SpanTagger) -> None:
     text = "今日，砚川市"
-    keys = fitted._keys(fitted._streams(text, Segmenter().boundaries(text)), 0, len(text))
-    scores = fitted.crf_.emissions(keys)
+    keys = fitted._features.keys(fitted._features.streams([text], [Segmenter().boundaries(text)]), 0, len(text))
+    scores = fitted.crfs_[0].emissions(keys)
     (span,) = fitted.predict([text])[0]
     tags = [f"B-{span.label}", *[f"I-{span.label}"] * (span.end - span.start - 2), f"E-{span.label}"]
     # Shut every other tag out of the span's tokens: what is left of Z is the span's share.
     shut = np.full_like(scores, -np.inf)
     shut[: span.start] = shut[span.end :] = 0
     for t, tag in zip(range(span.start, span.end), tags, strict=True):
-        shut[t, fitted.crf_.tags_.index(tag)] = 0
-    share = np.exp(fitted.crf_.marginals(scores + shut)[0] - fitted.crf_.marginals(scores)[0])
+        shut[t, fitted.crfs_[0].tags_.index(tag)] = 0
+    share = np.exp(fitted.crfs_[0].marginals(scores + shut)[0] - fitted.crfs_[0].marginals(scores)[0])
     assert span.confidence == pytest.approx(share, abs=1e-9)
 
 
@@ -178,13 +178,14 @@ def test_batches_change_nothing(fitted: SpanTagger, monkeypatch: pytest.MonkeyPa
     whole = fitted.predict([text])[0]
     assert len(whole) > 20
     for size in (1, 7, 100, 999):
-        monkeypatch.setattr(spans_module, "_BATCH", size)
+        monkeypatch.setattr(_segments, "BATCH", size)
+        monkeypatch.setattr(_features, "BATCH", size)
         assert fitted.predict([text])[0] == whole
 
 
 def test_a_text_of_many_batches(fitted: SpanTagger) -> None:
     unit = "".join(TEXTS)
-    n = 3 * spans_module._BATCH // len(unit)
+    n = 3 * _segments.BATCH // len(unit)
     once = [span for span in ranges(fitted.predict([unit * 2])[0]) if span[0] < len(unit)]
     found = ranges(fitted.predict([unit * n])[0])
     assert len(sentence_ends(unit * n)) > n
@@ -202,7 +203,12 @@ def test_a_sentence_without_end(fitted: SpanTagger) -> None:
 
 # -- templates and lexicon -----------------------------------------------------------------------------------------
 
-LEXICON = WordClusters.from_words(dict.fromkeys(("大岭", "小岭", "高岭"), (1, 2, 3)))
+LEXICON = Lexicon(words=Clusters.from_strings(dict.fromkeys(("大岭", "小岭", "高岭"), (1, 2, 3))))
+WHOLE_LEXICON = Lexicon(
+    words=LEXICON.words,
+    pairs=Clusters.from_strings(dict.fromkeys(("砚川", "鹿泷"), (1, 2, 3))),
+    gazetteer=Gazetteer.from_entries({"砚川市": "地名", "鹿泷县": "地名", "大会": "会议"}),
+)
 
 
 def test_a_lexicon_finds_words_that_were_never_annotated() -> None:
@@ -216,22 +222,45 @@ def test_a_lexicon_finds_words_that_were_never_annotated() -> None:
     assert again.predict(["高岭丰收。"]) == tagger.predict(["高岭丰收。"])
 
 
-def test_lexicon_templates_are_added_by_default_where_there_is_one() -> None:
-    without, having = (SpanTagger(lexicon=lexicon, max_iter=1).fit(TEXTS, SPANS) for lexicon in (None, LEXICON))
-    assert without.to_state()[0]["templates"] == list(DEFAULT_TEMPLATES)
-    assert having.to_state()[0]["templates"] == [*DEFAULT_TEMPLATES, *LEXICON_TEMPLATES]
+def test_lexicon_templates_are_added_by_default_for_the_parts_that_are_there() -> None:
+    found = [
+        SpanTagger(lexicon=lexicon, max_iter=1).fit(TEXTS, SPANS).to_state()[0]["templates"]
+        for lexicon in (None, Lexicon(), LEXICON, WHOLE_LEXICON)
+    ]
+    assert found[0] == found[1] == list(DEFAULT_TEMPLATES)
+    assert found[2] == [*DEFAULT_TEMPLATES, *LEXICON_TEMPLATES["words"]]
+    assert found[3] == [*DEFAULT_TEMPLATES, *(one for part in LEXICON_TEMPLATES.values() for one in part)]
 
 
-@pytest.mark.parametrize("template", ["coarse[0]", "char[0] middle[-1]", "fine[1] place[0]"])
-def test_templates_that_ask_for_clusters_need_a_lexicon(template: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"asks for word clusters: give the tagger a lexicon"):
-        SpanTagger(templates=["char[0]", template]).fit(TEXTS, SPANS)
+@pytest.mark.parametrize(
+    ("template", "part"),
+    [
+        ("coarse[0]", "words"),
+        ("char[0] middle[-1]", "words"),
+        ("pair_fine[1] place[0]", "pairs"),
+        ("begins[0]", "gazetteer"),
+        ("word[0] kind[1]", "gazetteer"),
+    ],
+)
+def test_templates_need_the_part_of_the_lexicon_that_they_ask_for(template: str, part: str) -> None:
+    others = {name: getattr(WHOLE_LEXICON, name) for name in LEXICON_TEMPLATES if name != part}
+    for lexicon in (None, Lexicon(**others)):
+        with pytest.raises(ConfigurationError, match=f"asks for the {part} of a lexicon: give the tagger a lexicon"):
+            SpanTagger(templates=["char[0]", template], lexicon=lexicon).fit(TEXTS, SPANS)
 
 
 def test_a_model_with_clusters_is_not_loaded_without_its_lexicon() -> None:
     state = SpanTagger(lexicon=LEXICON, max_iter=1).fit(TEXTS, SPANS).to_state()
-    with pytest.raises(ConfigurationError, match="asks for word clusters"):
+    with pytest.raises(ConfigurationError, match="asks for the words of a lexicon"):
         SpanTagger.from_state(*state)
+
+
+@pytest.mark.parametrize("lexicon", [None, WHOLE_LEXICON], ids=["no lexicon", "lexicon"])
+def test_many_texts_at_once_are_as_each_alone(lexicon: Lexicon | None) -> None:
+    tagger = SpanTagger(lexicon=lexicon, max_iter=10).fit(TEXTS, SPANS)
+    texts = ["", *TEXTS, "", "", "砚", "川市", "（砚川市", "鹿泷县）", "\n", *reversed(TEXTS), ""]
+    assert tagger.predict(texts) == [tagger.predict([text])[0] for text in texts]
+    assert sum(map(len, tagger.predict(texts))) > len(TEXTS)
 
 
 # -- state ---------------------------------------------------------------------------------------------------------
@@ -309,11 +338,7 @@ def test_score_equals_seqeval_in_strict_mode() -> None:
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        (
-            [(0, 3, "地名"), (2, 5, "机构")],
-            r"text 1 \('鹿泷县召开会议。'…\): span \[2, 5\) 机构 overlaps another",
-        ),
-        ([(5, 9, "地名")], r"text 1 \('鹿泷县召开会议。'…\): span \[5, 9\) 地名: empty, or outside the 8 tokens"),
+        ([(5, 9, "地名")], r"text 1 \('鹿泷县召开会议。'…\): span \[5, 9\) 地名: empty, or outside the 8 characters"),
         ([(3, 3, "地名")], r"text 1 .*span \[3, 3\) 地名: empty"),
         ([(-2, 3, "地名")], r"text 1 .*span \[-2, 3\) 地名: empty, or outside"),
     ],
@@ -324,7 +349,7 @@ def test_annotations_that_cannot_be_right_name_text_range_and_label(found: Any, 
 
 
 def test_a_span_in_an_empty_text_is_an_error() -> None:
-    with pytest.raises(AnnotationError, match=r"text 1 .*span \[0, 2\) 地名: empty, or outside the 0 tokens"):
+    with pytest.raises(AnnotationError, match=r"text 1 .*span \[0, 2\) 地名: empty, or outside the 0 characters"):
         SpanTagger().fit(["砚川市。", ""], [[], [(0, 2, "地名")]])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,12 +11,15 @@ from hypothesis import strategies as st
 from strategies import texts
 
 from tagger.errors import ConfigurationError
-from tagger.features.lexicon import WordClusters
+from tagger.features._brackets import _BRACKETS, _WIDEST, enclosing
+from tagger.features.lexicon import Clusters, Gazetteer, Lexicon
 from tagger.features.templates import (
     CHAR_STREAMS,
     DEFAULT_TEMPLATES,
+    LEXICON_STREAMS,
     LEXICON_TEMPLATES,
     WORD_STREAMS,
+    Streams,
     char_classes,
     codepoints,
     compile_templates,
@@ -23,17 +28,33 @@ from tagger.features.templates import (
     text_streams,
 )
 
-ALL = (*DEFAULT_TEMPLATES, *LEXICON_TEMPLATES)
-LEXICON = WordClusters.from_words({"砚川": (1, 3, 9), "鹿泷": (1, 3, 8), "召开": (2, 4, 7)})
+ALL = (*DEFAULT_TEMPLATES, *(template for part in LEXICON_TEMPLATES.values() for template in part))
+LEXICON = Lexicon(
+    words=Clusters.from_strings({"砚川": (1, 3, 9), "鹿泷": (1, 3, 8), "召开": (2, 4, 7)}),
+    pairs=Clusters.from_strings({"砚川": (5, 6, 7), "川县": (8, 9, 10), "川砚": (11, 12, 13)}),
+    gazetteer=Gazetteer.from_entries({"砚川": "地名", "川砚": "名", "鹿泷县": "地名"}),
+)
 
 
 def fill(
-    words: list[str], templates: tuple[str, ...] = DEFAULT_TEMPLATES, *, lexicon: WordClusters | None = None
+    words: list[str], templates: tuple[str, ...] = DEFAULT_TEMPLATES, *, lexicon: Lexicon | None = None
 ) -> np.ndarray:
     """Keys (n_chars, n_templates) of a text given by its words."""
-    bounds = np.concatenate([[0], np.cumsum([len(word) for word in words])]).astype(np.int32)
+    bounds = bounds_of(words)
     text = "".join(words)
     return template_keys(*text_streams(text, bounds, lexicon), *compile_templates(templates), 0, len(text))
+
+
+def bounds_of(words: list[str]) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum([len(word) for word in words])]).astype(np.int32)
+
+
+def chars_of(streams: Streams, name: str) -> list[int]:
+    return streams.chars[CHAR_STREAMS.index(name)].tolist()
+
+
+def words_of(streams: Streams, name: str) -> list[int]:
+    return streams.words[WORD_STREAMS.index(name)].tolist()
 
 
 def cut(text: str, lengths: list[int]) -> list[str]:
@@ -50,19 +71,59 @@ def cut(text: str, lengths: list[int]) -> list[str]:
 
 def test_streams_of_a_small_text() -> None:
     streams = text_streams("砚川县𠮷开", np.array([0, 2, 3, 5], np.int32), LEXICON)
-    assert streams.chars[0].tolist() == [ord(c) for c in "砚川县𠮷开"]
-    assert streams.chars[2].tolist() == [1, 2, 3, 1, 2]  # begin, end; single; begin, end
+    assert chars_of(streams, "char") == [ord(c) for c in "砚川县𠮷开"]
+    assert chars_of(streams, "place") == [1, 2, 3, 1, 2]  # begin, end; single; begin, end
+    assert chars_of(streams, "bracket") == [0] * 5
+    assert [chars_of(streams, f"pair_{grain}")[:3] for grain in ("coarse", "middle", "fine")] == [
+        *([5, 8, 0], [6, 9, 0], [7, 10, 0])
+    ]
     assert streams.word_of.tolist() == [0, 0, 1, 2, 2]
-    assert streams.words[1].tolist() == [2, 1, 2]
-    assert streams.words[2:].tolist() == [[1, 0, 0], [3, 0, 0], [9, 0, 0]]
-    assert streams.words[0].tolist() == WordClusters.keys_of(["砚川", "县", "𠮷开"]).tolist()
+    assert words_of(streams, "word") == Clusters.keys_of(["砚川", "县", "𠮷开"]).tolist()
+    assert words_of(streams, "length") == [2, 1, 2]
+    assert [words_of(streams, grain) for grain in ("coarse", "middle", "fine")] == [[1, 0, 0], [3, 0, 0], [9, 0, 0]]
+    assert (streams.char_offsets.tolist(), streams.word_offsets.tolist()) == ([0, 5], [0, 3])
+
+
+def test_streams_of_a_gazetteer() -> None:
+    text = "鹿泷县砚川"
+    streams = text_streams(text, np.array([0, 2, 3, 5], np.int32), LEXICON)
+    place = 1 + LEXICON.gazetteer.names.index("地名")
+    assert chars_of(streams, "begins") == [3 * 256 + place, 0, 0, 2 * 256 + place, 0]
+    assert chars_of(streams, "ends") == [0, 0, 3 * 256 + place, 0, 2 * 256 + place]
+    assert chars_of(streams, "covered") == [0, 3 * 256 + place, 0, 0, 0]
+    assert words_of(streams, "kind") == [0, 0, place]  # as jieba cut it, the county is no word
+
+
+@pytest.mark.parametrize("part", sorted(LEXICON_STREAMS))
+def test_streams_of_a_part_that_is_missing_are_zero(part: str) -> None:
+    text, bounds = "砚川县鹿泷县砚川", np.array([0, 2, 3, 5, 6, 8], np.int32)
+    whole = text_streams(text, bounds, LEXICON)
+    without = Lexicon(**{name: getattr(LEXICON, name) for name in LEXICON_STREAMS if name != part})
+    lacking = text_streams(text, bounds, without)
+    for read, streams in ((chars_of, CHAR_STREAMS), (words_of, WORD_STREAMS)):
+        for name in streams:
+            if name in LEXICON_STREAMS[part]:
+                assert any(read(whole, name)) and not any(read(lacking, name))
+            else:
+                assert read(whole, name) == read(lacking, name)
+
+
+def test_what_a_template_asks_of_a_lexicon() -> None:
+    known = {name for streams in LEXICON_STREAMS.values() for name in streams}
+    assert known < {*CHAR_STREAMS, *WORD_STREAMS}
+    for part, templates in LEXICON_TEMPLATES.items():
+        compile_templates(templates)
+        for template in templates:
+            asked = {atom.partition("[")[0] for atom in template.split()}
+            assert asked & known and asked & known <= set(LEXICON_STREAMS[part])
+    assert not any(name in template for template in DEFAULT_TEMPLATES for name in known)
 
 
 def test_long_words_have_a_middle_and_a_bounded_length() -> None:
     streams = text_streams("砚川市人民政府办公室", np.array([0, 10], np.int32))
-    assert streams.chars[2].tolist() == [1, *[0] * 8, 2]
-    assert streams.words[1].tolist() == [6]
-    assert not streams.words[2:].any()
+    assert chars_of(streams, "place") == [1, *[0] * 8, 2]
+    assert words_of(streams, "length") == [6]
+    assert not any(any(words_of(streams, name)) for name in ("coarse", "middle", "fine", "kind"))
 
 
 @settings(deadline=None)  # the first example may have to compile
@@ -100,6 +161,117 @@ def test_what_can_stand_in_a_word() -> None:
     text = "党a9三，。 《》\n＋\ud800𠮷"
     kept = is_wordlike(char_classes(codepoints(text)))
     assert [c for c, k in zip(text, kept, strict=True) if k] == ["党", "a", "9", "三", "𠮷"]
+
+
+# -- brackets ------------------------------------------------------------------------------------------------------
+
+MARKS = "".join(_BRACKETS)
+NUMBERS = {mark: number for number, marks in enumerate(_BRACKETS, 1) for mark in marks}
+OPENING = {mark for marks in _BRACKETS for mark in marks[::2]}
+CLOSING = {mark for marks in _BRACKETS for mark in marks[1::2]}
+
+
+def closes(later: str, earlier: str) -> bool:
+    if '"' in (later, earlier):
+        return later == earlier
+    return NUMBERS[later] == NUMBERS[earlier] and later in CLOSING and earlier in OPENING
+
+
+def kinds_around(text: str) -> list[int]:
+    """Replay the marks of each paragraph; the pairs that are found innermost first cover what no other covered."""
+    found = [0] * len(text)
+    opened: list[int] = []
+    for i, char in enumerate(text):
+        if char == "\n":
+            opened = []
+        if char not in NUMBERS:
+            continue
+        near = [k for k, at in enumerate(opened) if i - at - 1 <= _WIDEST and closes(char, text[at])]
+        if near:
+            start = opened[near[-1]]
+            opened = opened[: near[-1]]
+            found[start + 1 : i] = [kind or NUMBERS[char] for kind in found[start + 1 : i]]
+        elif char in OPENING:
+            opened.append(i)
+    return found
+
+
+def around(*texts: str) -> list[int]:
+    return enclosing(codepoints("".join(texts)), np.cumsum([0, *map(len, texts)])).tolist()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text(f"{MARKS}砚𠮷\n", max_size=30), max_size=4))
+def test_enclosing_equals_a_replay_of_each_text(texts: list[str]) -> None:
+    assert around(*texts) == [kind for text in texts for kind in kinds_around(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("印发《意见》了", "0001100"),
+        ("《关于“三抓”的（试行）意见》", "011122111331110"),
+        ("《意见", "000"),
+        ("意见》了", "0000"),
+        ("《意〉见》", "01000"),  # of mixed width: the first that closes, closes
+        ("“意」见", "0200"),
+        ('说"好"和"坏"。', "002000200"),
+        ('"好“坏"', "02220"),  # an ASCII mark closes an ASCII mark, and what was opened in between is forgotten
+        ("（甲\n乙）", "00000"),
+        ("（甲）\n（乙）", "0300030"),
+        ("（）", "00"),
+        ("（（甲）乙）", "033330"),
+        ("（《甲）乙》", "033000"),
+        ("[甲〕【乙]‘丙’", "040040050"),
+        ("", ""),
+    ],
+)
+def test_enclosing_of_small_texts(text: str, kinds: str) -> None:
+    assert around(text) == [int(kind) for kind in kinds] == kinds_around(text)
+
+
+def test_a_pair_that_is_too_wide_has_lost_a_mark() -> None:
+    assert around(f"（{'砚' * _WIDEST}）") == [0, *[3] * _WIDEST, 0]
+    assert not any(around(f"（{'砚' * (_WIDEST + 1)}）"))
+    far = f"（{'砚' * 70}《甲）乙》"  # nor does such a mark take others with it
+    assert around(far) == [*[0] * 72, *[1] * 3, 0]
+
+
+def test_no_pair_reaches_from_one_text_into_the_next() -> None:
+    assert around("（甲", "乙）") == [0] * 4
+    assert around("", "（甲", "", "（乙）", "") == [0, 0, 0, 3, 0]
+
+
+def test_unclosed_marks_cost_no_more_than_others() -> None:
+    around("（")
+    for text in ("（" * 200_000, "《（" * 100_000 + "》）" * 100_000, '"（' * 100_000):
+        start = time.perf_counter()
+        around(text)
+        assert time.perf_counter() - start < 5
+
+
+# -- several texts -------------------------------------------------------------------------------------------------
+
+pieces = st.sampled_from(["砚川", "川砚", "鹿泷县", "召开", "《", "》", "\n", "𠮷", "。", "a"])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(pieces, min_size=1, max_size=8), min_size=1, max_size=5), st.sampled_from([None, LEXICON]))
+def test_texts_behind_each_other_are_as_each_alone(rows: list[list[str]], lexicon: Lexicon | None) -> None:
+    """What makes predictions in batches exact."""
+    compiled = compile_templates(ALL)
+    alone = [text_streams("".join(words), bounds_of(words), lexicon) for words in rows]
+    offsets = np.cumsum([0, *(len("".join(words)) for words in rows)])
+    joined = [word for words in rows for word in words]
+    together = text_streams("".join(joined), bounds_of(joined), lexicon, offsets=offsets)
+    assert np.array_equal(together.chars, np.concatenate([one.chars for one in alone], axis=1))
+    assert np.array_equal(together.words, np.concatenate([one.words for one in alone], axis=1))
+    assert together.word_offsets.tolist() == np.cumsum([0, *map(len, rows)]).tolist()
+    keys = template_keys(*together, *compiled, 0, int(offsets[-1]))
+    each = [template_keys(*one, *compiled, 0, len("".join(words))) for one, words in zip(alone, rows, strict=True)]
+    assert np.array_equal(keys, np.concatenate(each))
+    middle = int(offsets[-1]) // 2
+    assert np.array_equal(template_keys(*together, *compiled, middle, int(offsets[-1])), keys[middle:])
 
 
 # -- keys ----------------------------------------------------------------------------------------------------------
@@ -187,7 +359,7 @@ def test_beyond_the_edges_is_one_value_that_nothing_has(stream: str) -> None:
 @settings(deadline=None)
 @given(texts(max_size=12).filter(bool), st.lists(st.integers(1, 4), max_size=20), st.data())
 def test_a_slice_equals_the_rows_of_the_whole(text: str, lengths: list[int], data: st.DataObject) -> None:
-    bounds = np.concatenate([[0], np.cumsum([len(word) for word in cut(text, lengths)])]).astype(np.int32)
+    bounds = bounds_of(cut(text, lengths))
     streams = text_streams(text, bounds, LEXICON)
     compiled = compile_templates(ALL)
     whole = template_keys(*streams, *compiled, 0, len(text))

@@ -184,7 +184,7 @@ def test_topics_that_are_only_learned_from_do_not_count(
 ) -> None:
     recipe, data = prepared
     documents = [replace(d, topics=("posters",)) if not data.judged[i] else d for i, d in enumerate(data.documents)]
-    scores = cross_validate(recipe, replace(data, documents=documents, spans=[None] * 30), None)
+    scores, _ = cross_validate(recipe, replace(data, documents=documents, spans=[None] * 30), None)
     assert set(scores["topics"]["labels"]) == {"audit", "elections", "industrial_parks", "party_building"}
 
 
@@ -336,17 +336,22 @@ def test_no_document_is_judged_by_a_model_that_saw_it(
     class Parrot:
         classes_ = ("audit",)
 
+        def judge(self, texts: list[str], spans: Any) -> None:
+            assert not {data.texts[i] for i in seen[-1]} & set(texts)
+
+        def adjust(self, *others: Any) -> Parrot:
+            assert len(others) == 1
+            return self
+
         def predict(self, texts: list[str]) -> list[list[Any]]:
             asked.extend(texts)
-            known = {data.texts[i] for i in seen[-1]}
-            assert not known & set(texts)
             return [[] for _ in texts]
 
     monkeypatch.setattr(
         evaluate, "fit_topics", lambda r, d, chosen: seen.append(set(chosen.tolist())) or fit_topics(r, d, chosen)
     )
     monkeypatch.setattr(evaluate, "fit_spans", lambda r, d, chosen, lexicon, name: Parrot())
-    scores = cross_validate(recipe, data, None)
+    scores, _ = cross_validate(recipe, data, None)
     assert sorted(asked) == sorted(data.texts[:24])
     assert len(seen) == 2
     for chosen in seen:
@@ -359,7 +364,7 @@ def test_no_document_is_judged_by_a_model_that_saw_it(
 def test_documents_open_to_doubt_are_scored_apart(prepared: tuple[Recipe, Prepared]) -> None:
     recipe, data = prepared
     doubtful = [replace(d, is_open=i < 4) for i, d in enumerate(data.documents)]
-    scores = cross_validate(recipe, replace(data, documents=doubtful, spans=[None] * 30), None)
+    scores, _ = cross_validate(recipe, replace(data, documents=doubtful, spans=[None] * 30), None)
     assert scores["topics"]["documents"] == 24
     assert scores["topics_without_open"]["documents"] == 20
     assert "spans" not in scores
@@ -379,11 +384,13 @@ def test_a_lexicon_leaves_annotated_documents_out(prepared: tuple[Recipe, Prepar
     rows += [{"id": f"x{i}", "body": "砚川市委书记主持召开审计工作会议"} for i in range(30)]
     (tmp_path / "raw.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     settings = {"corpora": [str(tmp_path / "*.jsonl")], "n_clusters": [2, 2, 3], "n_dimensions": 3}
+    settings |= {"min_pair_count": 20}
     lexicon = make_lexicon(replace(recipe, lexicon=settings), data)
     assert lexicon is not None
-    found = lexicon.clusters_of(lexicon.keys_of(["会议", "泄漏"]))
-    assert (found[:, 0] > 0).all()
-    assert (found[:, 1] == 0).all()
+    for clusters in (lexicon.words, lexicon.pairs):
+        found = clusters.of(clusters.keys_of(["会议", "泄漏"]))
+        assert (found[:, 0] > 0).all()
+        assert (found[:, 1] == 0).all()
 
 
 # ---- scoring a model -------------------------------------------------------------------------------------------------

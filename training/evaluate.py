@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tagger.errors import ConfigurationError
-from tagger.features.lexicon import WordClusters
+from tagger.features.lexicon import Lexicon
 from tagger.pipeline import load
+from tagger.spans import Judgement, SpanTagger
 from training.corpus import Document, read_marked, read_table
 from training.fit import Prepared, fit_spans, fit_topics, make_lexicon, prepare
 from training.metrics import calibration_error, span_scores, topic_scores
@@ -22,6 +24,22 @@ __all__ = ["cross_validate", "evaluate_model", "report", "run"]
 _log = logging.getLogger(__name__)
 
 
+class JudgedFold(NamedTuple):
+    """The span tagger of one fold, and what it finds in the documents that it never saw.
+
+    Attributes
+    ----------
+    documents : ndarray of int64
+        Indices of the fold's documents.
+    tagger : SpanTagger
+    judgement : Judgement
+    """
+
+    documents: np.ndarray
+    tagger: SpanTagger
+    judgement: Judgement
+
+
 def run(target: str, *, data: str | None = None, n_jobs: int = 1) -> str:
     """Cross-validate a recipe (``RECIPE.toml``), or score a model on annotated `data`; return a readable report."""
     if target.endswith(".toml"):
@@ -29,22 +47,22 @@ def run(target: str, *, data: str | None = None, n_jobs: int = 1) -> str:
             raise ConfigurationError("a recipe names its own data: give either a recipe, or a model and its data")
         recipe = read_recipe(Path(target))
         prepared = prepare(recipe)
-        return report(cross_validate(recipe, prepared, make_lexicon(recipe, prepared), n_jobs=n_jobs))
+        return report(cross_validate(recipe, prepared, make_lexicon(recipe, prepared), n_jobs=n_jobs)[0])
     if data is None:
         raise ConfigurationError(f"give the annotated data to score {target!r} on: tagger evaluate {target} DATA.jsonl")
     return report(evaluate_model(target, Path(data)))
 
 
 def cross_validate(
-    recipe: Recipe, prepared: Prepared, lexicon: WordClusters | None, *, n_jobs: int = 1
-) -> dict[str, Any]:
+    recipe: Recipe, prepared: Prepared, lexicon: Lexicon | None, *, n_jobs: int = 1
+) -> tuple[dict[str, Any], list[Judgement]]:
     """Score what the recipe makes, each judged document by a model that saw neither it nor a near-duplicate.
 
     Parameters
     ----------
     recipe : Recipe
     prepared : Prepared
-    lexicon : WordClusters or None
+    lexicon : Lexicon or None
     n_jobs : int
         Folds that are fitted at once.
 
@@ -53,6 +71,8 @@ def cross_validate(
     scores : dict
         ``topics`` and ``spans``, as :mod:`training.metrics` gives them, with ``calibration_error`` of the confidences
         and the number of documents; ``topics_without_open`` leaves out those whose topics are open to doubt.
+    judgements : list of Judgement
+        What each fold's span tagger found in its documents; together they adjust a tagger that learns from all.
 
     Raises
     ------
@@ -67,10 +87,13 @@ def cross_validate(
     jobs = (delayed(_fold)(recipe, prepared, lexicon, folds, fold) for fold in range(recipe.n_folds))
     topics: dict[int, tuple[list[str], dict[str, float]]] = {}
     spans: dict[int, list[tuple[int, int, str, float]]] = {}
+    judged: list[JudgedFold] = []
     for fold_topics, fold_spans in Parallel(n_jobs=n_jobs, return_as="generator")(jobs):
         topics.update(fold_topics)
-        spans.update(fold_spans)
+        judged += fold_spans
         _log.info("cross-validation: a fold of %d is done", recipe.n_folds)
+    for one in judged:
+        spans.update(_predict_spans(prepared, one, [other.judgement for other in judged if other is not one]))
     scores: dict[str, Any] = {"folds": recipe.n_folds}
     if topics:
         gold = {i: prepared.documents[i].topics or () for i in topics}
@@ -81,7 +104,7 @@ def cross_validate(
             scores["topics_without_open"] = _score_topics(gold, settled, names)
     if spans:
         scores["spans"] = _score_spans({i: prepared.spans[i] or () for i in spans}, spans)
-    return scores
+    return scores, [fold.judgement for fold in judged]
 
 
 def evaluate_model(name: str, data: Path) -> dict[str, Any]:
@@ -135,13 +158,12 @@ def _report_row(name: str, row: dict[str, float | None], support: int) -> str:
 
 
 def _fold(
-    recipe: Recipe, prepared: Prepared, lexicon: WordClusters | None, folds: np.ndarray, fold: int
-) -> tuple[dict[int, Any], dict[int, Any]]:
-    """Fit on the other folds and predict this one's judged documents: topics and spans by document index."""
+    recipe: Recipe, prepared: Prepared, lexicon: Lexicon | None, folds: np.ndarray, fold: int
+) -> tuple[dict[int, Any], list[JudgedFold]]:
+    """Fit on the other folds; give topics of this one's judged documents, by index, and a judgement of its spans."""
     known = np.flatnonzero(folds != fold)
     held_out = np.flatnonzero((folds == fold) & prepared.judged)
     topics: dict[int, Any] = {}
-    spans: dict[int, Any] = {}
     asked = held_out[prepared.has_topics[held_out]]
     if len(asked):
         vectorizer, classifier = fit_topics(recipe, prepared, known)
@@ -152,10 +174,19 @@ def _fold(
     asked = held_out[prepared.has_spans[held_out]]
     if len(asked):
         tagger = fit_spans(recipe, prepared, known, lexicon, name=f"fold {fold + 1}, spans")
-        found = tagger.predict([prepared.texts[i] for i in asked])
-        for i, one in zip(asked.tolist(), found, strict=True):
-            spans[i] = [(span.start, span.end, span.label, span.confidence) for span in one]
-    return topics, spans
+        judgement = tagger.judge([prepared.texts[i] for i in asked], [prepared.spans[i] or () for i in asked])
+        return topics, [JudgedFold(asked, tagger, judgement)]
+    return topics, []
+
+
+def _predict_spans(
+    prepared: Prepared, fold: JudgedFold, others: Sequence[Judgement]
+) -> Iterator[tuple[int, list[tuple[int, int, str, float]]]]:
+    """Yield the spans of a fold's documents, confidences and threshold adjusted by the other folds alone."""
+    tagger = fold.tagger.adjust(*others) if others else fold.tagger
+    found = tagger.predict([prepared.texts[i] for i in fold.documents])
+    for i, spans in zip(fold.documents.tolist(), found, strict=True):
+        yield i, [(span.start, span.end, span.label, span.confidence) for span in spans]
 
 
 def _score_topics(gold: dict[int, Any], found: dict[int, Any], names: list[str]) -> dict[str, Any]:

@@ -10,15 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from tagger import artifact, shelf
-from tagger.errors import ConfigurationError
-from tagger.features.lexicon import WordClusters
+from tagger.features.lexicon import Lexicon
 from tagger.features.vectorizer import ArticleVectorizer
 from tagger.pipeline import clean_article
 from tagger.spans import LabelledRange, SpanTagger
 from tagger.topic import TopicClassifier
 from training.corpus import Document
-from training.lexicon import learn_clusters, read_raw
+from training.lexicon import learn_lexicon, make_gazetteer, read_raw
 from training.recipe import Recipe
 from training.splits import near_duplicate_groups
 
@@ -89,22 +87,29 @@ def prepare(recipe: Recipe) -> Prepared:
     return Prepared(documents, texts, spans, np.array([judged for _, judged in read]), groups)
 
 
-def make_lexicon(recipe: Recipe, prepared: Prepared) -> WordClusters | None:
-    """Learn the lexicon from the recipe's raw corpora, or take it from a model; None where the recipe names neither.
+def make_lexicon(recipe: Recipe, prepared: Prepared) -> Lexicon | None:
+    """Make the lexicon that the recipe asks for; None where it asks for none.
 
-    Annotated documents are left out of the raw text, so that the cross-validation judges text that nothing has seen.
+    It is taken from the shelf or learned from raw corpora; the recipe's lists of names become its gazetteer. Annotated
+    documents are left out of the raw text, so that the cross-validation judges text that nothing has seen.
+
+    Raises
+    ------
+    TaggerError
+        If a corpus, a list or the lexicon on the shelf is missing or cannot be used.
     """
     settings = dict(recipe.lexicon)
+    lists = [path for pattern in settings.pop("gazetteers", ()) for path in recipe.expand(pattern)]
+    gazetteer = make_gazetteer(lists, with_jieba=settings.pop("jieba_names", False))
     if "model" in settings:
-        arrays = artifact.load(shelf.find(settings["model"])).arrays
-        if "lexicon" not in arrays:
-            raise ConfigurationError(f"{recipe.path}: [lexicon] model {settings['model']!r} has no lexicon")
-        return WordClusters.from_arrays(arrays["lexicon"])
+        found = Lexicon.load(settings["model"])
+        return Lexicon(words=found.words, pairs=found.pairs, gazetteer=gazetteer or found.gazetteer)
     if "corpora" not in settings:
-        return None
+        return Lexicon(gazetteer=gazetteer) if gazetteer else None
     paths = [path for pattern in settings.pop("corpora") for path in recipe.expand(pattern)]
     annotated = {document.id for document in prepared.documents}
-    return learn_clusters(read_raw(paths, exclude=annotated), random_state=recipe.seed, **settings)
+    texts = read_raw(paths, exclude=annotated)
+    return learn_lexicon(texts, gazetteer=gazetteer, random_state=recipe.seed, **settings)
 
 
 def fit_topics(recipe: Recipe, prepared: Prepared, chosen: np.ndarray) -> tuple[ArticleVectorizer, TopicClassifier]:
@@ -134,7 +139,7 @@ def fit_topics(recipe: Recipe, prepared: Prepared, chosen: np.ndarray) -> tuple[
 
 
 def fit_spans(
-    recipe: Recipe, prepared: Prepared, chosen: np.ndarray, lexicon: WordClusters | None, *, name: str = "spans"
+    recipe: Recipe, prepared: Prepared, chosen: np.ndarray, lexicon: Lexicon | None, *, name: str = "spans"
 ) -> SpanTagger:
     """Fit the span tagger on the `chosen` documents (indices) that have spans."""
     texts, spans = _annotated(prepared, chosen)

@@ -15,13 +15,15 @@ from tagger.features.vectorizer import ArticleVectorizer
 from tagger.spans import SpanTagger
 from tagger.topic import TopicClassifier
 from training.corpus import Document, data_folder, read_marked, read_standoff, read_table
+from training.lexicon import check_numbers
 
 __all__ = ["Recipe", "Source", "read_recipe"]
 
 _REQUIRED = {"name": str, "version": str, "seed": int, "folds": int, "description": str, "data": list}
 _OURS = {"segmenter", "lexicon", "random_state"}  # parameters that the recipe's other entries decide
+_LEARNING = {"min_count", "min_pair_count", "n_contexts", "n_pair_contexts", "n_dimensions", "n_clusters"}
 _TABLES = {
-    "lexicon": {"model", "corpora", "min_count", "n_contexts", "n_dimensions", "n_clusters"},
+    "lexicon": {"model", "corpora", "gazetteers", "jieba_names"} | _LEARNING,
     "vectorizer": set(ArticleVectorizer().get_params(deep=False)) - _OURS,
     "topics": set(TopicClassifier().get_params(deep=False)) - _OURS,
     "spans": set(SpanTagger().get_params(deep=False)) - _OURS,
@@ -160,6 +162,27 @@ def _check(content: dict[str, Any], path: Path) -> None:
                 raise ConfigurationError(
                     f"{path}: unknown entry {key!r} in [{name}]; known are {', '.join(sorted(_TABLES[name]))}"
                 )
+    _check_lexicon(content.get("lexicon", {}), f"{path}: [lexicon]")
+
+
+def _check_lexicon(table: dict[str, Any], where: str) -> None:
+    for name, kind in (("model", str), ("corpora", list), ("gazetteers", list), ("jieba_names", bool)):
+        if not isinstance(table.get(name, kind()), kind):
+            raise ConfigurationError(f"{where}: entry {name!r} is {table[name]!r}, expected {kind.__name__}")
+    for name in ("corpora", "gazetteers"):
+        if odd := [file for file in table.get(name, ()) if not isinstance(file, str)]:
+            raise ConfigurationError(f"{where}: {name} hold {odd[0]!r}, expected paths")
+        if name in table and not table[name]:
+            raise ConfigurationError(f"{where}: {name} name no file; leave the entry out")
+    if "model" in table and "corpora" in table:
+        raise ConfigurationError(f"{where}: 'model' and 'corpora' exclude each other; give one of the two")
+    learning = {name: table[name] for name in sorted(_LEARNING & set(table))}
+    if learning and "corpora" not in table:
+        raise ConfigurationError(f"{where}: {next(iter(learning))!r} goes with 'corpora', the raw text to learn from")
+    try:
+        check_numbers(**learning)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where}: {error}") from None
 
 
 def _check_values(content: dict[str, Any], path: Path) -> None:

@@ -48,7 +48,7 @@ def train(recipe: Recipe, *, n_jobs: int = 1) -> tuple[Model, dict[str, str]]:
     """Cross-validate, then fit on everything; return the model and the text files to lie beside its arrays."""
     prepared = prepare(recipe)
     lexicon = make_lexicon(recipe, prepared)
-    scores = cross_validate(recipe, prepared, lexicon, n_jobs=n_jobs)
+    scores, judgements = cross_validate(recipe, prepared, lexicon, n_jobs=n_jobs)
     everything = np.arange(len(prepared.texts))
     vectorizer = classifier = span_tagger = None
     if prepared.has_topics.any():
@@ -56,6 +56,8 @@ def train(recipe: Recipe, *, n_jobs: int = 1) -> tuple[Model, dict[str, str]]:
         _log.info("topics: learned")
     if prepared.has_spans.any():
         span_tagger = fit_spans(recipe, prepared, everything, lexicon)
+        if judgements:
+            span_tagger.adjust(*judgements)
     model = Model(
         ModelId(recipe.name, recipe.version),
         segmenter=Segmenter(),

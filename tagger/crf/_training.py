@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
 from tagger._typing import F32Array, F64Array, I32Array, I64Array, U64Array
-from tagger.crf._kernels import exponentials, path_score, scaled_forward_backward
+from tagger.crf._scores import path_score
+from tagger.crf._sums import Steps, exponentials, scaled_forward_backward
 
-__all__ = ["train_epoch"]
+__all__ = ["blend", "train_epoch"]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def train_epoch(
     ids: I32Array,
     gold: I64Array,
@@ -79,7 +82,7 @@ def train_epoch(
             return np.nan
         path = gold[first:last]
         loss += log_z - path_score(scores, transitions, start, end, path)
-        _pair_gradient(alpha, beta, local, scale, steps.step, path, pairs)
+        _pair_gradient(alpha, beta, local, scale, steps, path, pairs)
         _step_tokens(kept, alpha, beta, path, weights, squares, rate, dropout)
         _step_edge(start, start_squares, alpha[0] * beta[0], path[0], rate)
         _step_edge(end, end_squares, alpha[n - 1] * beta[n - 1], path[n - 1], rate)
@@ -87,7 +90,17 @@ def train_epoch(
     return loss
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
+def blend(mean: Any, now: Any, share: float) -> None:  # pragma: no cover - compiled
+    """Move an array of any shape and kind by a share of the way to another, in place; both hold the same infinities."""
+    mean, now = mean.reshape(-1), now.reshape(-1)
+    for i in range(len(mean)):
+        # Equal ones stay as they are: minus infinity less itself would be no number.
+        if mean[i] != now[i]:
+            mean[i] += share * (now[i] - mean[i])
+
+
+@njit(cache=True, nogil=True)
 def _draw(state: U64Array) -> np.uint64:  # pragma: no cover - compiled
     """Next 64 random bits (xorshift64*, Vigna 2016, ACM TOMS 42:30)."""
     x = np.uint64(state[0])
@@ -98,7 +111,7 @@ def _draw(state: U64Array) -> np.uint64:  # pragma: no cover - compiled
     return np.uint64(x * np.uint64(0x2545F4914F6CDD1D))
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _score_with_dropout(
     ids: I32Array, weights: F32Array, dropout: float, state: U64Array, kept: I32Array, scores: F64Array
 ) -> None:  # pragma: no cover - compiled
@@ -121,27 +134,33 @@ def _score_with_dropout(
             row[j] *= boost
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _pair_gradient(
-    alpha: F64Array, beta: F64Array, local: F64Array, scale: F64Array, step: F64Array, path: I64Array, pairs: F64Array
+    alpha: F64Array, beta: F64Array, local: F64Array, scale: F64Array, steps: Steps, path: I64Array, pairs: F64Array
 ) -> None:  # pragma: no cover - compiled
     """Write expected minus seen counts of each pair of tags into `pairs`, shape ``(n_tags, n_tags)``."""
     n, n_tags = alpha.shape
     pairs[:] = 0.0
+    ahead = np.empty(n_tags, np.float64)
     for t in range(n - 1):
+        for j in range(n_tags):
+            ahead[j] = local[t + 1, j] * beta[t + 1, j] / scale[t + 1]
         for i in range(n_tags):
             a = alpha[t, i]
             if a != 0.0:
-                for j in range(n_tags):
-                    pairs[i, j] += a * local[t + 1, j] * beta[t + 1, j] / scale[t + 1]
+                if steps.few[i, 0] < 0:
+                    for j in range(n_tags):
+                        pairs[i, j] += a * ahead[j]
+                for p in range(1, steps.few[i, 0] + 1):
+                    pairs[i, steps.few[i, p]] += a * ahead[steps.few[i, p]]
     for i in range(n_tags):
         for j in range(n_tags):
-            pairs[i, j] *= step[i, j]
+            pairs[i, j] *= steps.step[i, j]
     for t in range(n - 1):
         pairs[path[t], path[t + 1]] -= 1.0
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _step_tokens(
     kept: I32Array,
     alpha: F64Array,
@@ -172,7 +191,7 @@ def _step_tokens(
                     weights[f, j] -= rate32 * g / np.sqrt(squares[f, j])
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _step_edge(
     weights: F64Array, squares: F64Array, marginals: F64Array, seen: int, rate: float
 ) -> None:  # pragma: no cover - compiled
@@ -184,7 +203,7 @@ def _step_edge(
             weights[j] -= rate * g / np.sqrt(squares[j])
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _step_pairs(
     transitions: F64Array, squares: F64Array, gradient: F64Array, rate: float
 ) -> None:  # pragma: no cover - compiled

@@ -18,14 +18,17 @@ from numba import njit
 
 from tagger._typing import I32Array, I64Array, U8Array, U64Array
 from tagger.errors import ConfigurationError
+from tagger.features._brackets import enclosing
+from tagger.features._entries import pair_keys
 from tagger.features._keys import fold, word_keys
-from tagger.features.lexicon import WordClusters
+from tagger.features.lexicon import Lexicon
 
 __all__ = [
     "CHAR_STREAMS",
     "DEFAULT_TEMPLATES",
     "LEXICON_STREAMS",
     "LEXICON_TEMPLATES",
+    "LONG_NAME_TEMPLATES",
     "WORD_STREAMS",
     "Streams",
     "char_classes",
@@ -36,35 +39,57 @@ __all__ = [
     "text_streams",
 ]
 
-CHAR_STREAMS = ("char", "class", "place")
+CHAR_STREAMS = (
+    *("char", "class", "place", "bracket"),
+    *("pair_coarse", "pair_middle", "pair_fine", "begins", "ends", "covered"),
+)
 """Streams by character; an offset counts characters. The code point; its class; its place in its word (begin, middle,
-end or single)."""
+end or single); the kind of bracket or quotation mark that it stands between; the clusters of this character and the
+next as a pair; length and kind of the longest gazetteer entry
+that begins here, that ends here, and that goes on at both sides."""
 
-WORD_STREAMS = ("word", "length", "coarse", "middle", "fine")
+WORD_STREAMS = ("word", "length", "coarse", "middle", "fine", "kind")
 """Streams by word; an offset counts words from the one that the character stands in. The word; its length up to 6; its
-clusters in a lexicon of three grains."""
+clusters in a lexicon of three grains; its kind in a gazetteer."""
 
-LEXICON_STREAMS = WORD_STREAMS[2:]
+LEXICON_STREAMS = {
+    "words": ("coarse", "middle", "fine"),
+    "pairs": ("pair_coarse", "pair_middle", "pair_fine"),
+    "gazetteer": ("begins", "ends", "covered", "kind"),
+}
+"""Which part of a lexicon fills which streams."""
 
 DEFAULT_TEMPLATES: tuple[str, ...] = (
-    *(f"char[{i}]" for i in range(-2, 3)),
+    *(f"char[{i}]" for i in range(-1, 2)),
     *(f"char[{i}] char[{i + 1}]" for i in range(-2, 2)),
-    "char[-1] char[1]",
     "class[0]",
-    "class[-1] class[0]",
-    "class[0] class[1]",
     "class[-1] class[0] class[1]",
     "word[0] place[0]",
     "word[-1] place[0]",
     "word[1] place[0]",
     "place[0] length[0]",
+    "bracket[0]",
 )
-"""Chosen on training articles. Longer character n-grams and pairs of words were tried and left out: they learn the
-training text by heart, which costs more recall than they bring precision."""
+"""Chosen on held-out parts of training data. What was left out costs more recall than it brings precision: longer
+character n-grams and pairs of words, but also what others say already, such as the characters two places away."""
 
-LEXICON_TEMPLATES: tuple[str, ...] = tuple(f"{grain}[{i}] place[0]" for grain in LEXICON_STREAMS for i in (-1, 0, 1))
-"""Added where there is a lexicon: what kind of word this one and its neighbours are, also where none of them was in
-the annotated text."""
+LEXICON_TEMPLATES: dict[str, tuple[str, ...]] = {
+    "words": (
+        "coarse[0] place[0]",
+        "middle[-1] place[0]",
+        "middle[0] place[0]",
+        "middle[1] place[0]",
+        "fine[0] place[0]",
+    ),
+    "pairs": (*(f"pair_middle[{i}]" for i in range(-2, 2)), "pair_fine[-1]", "pair_fine[0]"),
+    "gazetteer": ("kind[0] place[0]",),
+}
+"""Added for each part that a lexicon has: what kind of word this one and its neighbours are, also where none of them
+was in the annotated text. A gazetteer is looked up by jieba's words; for one with many names of several words, add
+:data:`LONG_NAME_TEMPLATES`."""
+
+LONG_NAME_TEMPLATES: tuple[str, ...] = ("begins[0] ends[0] covered[0]",)
+"""Where in an entry of a gazetteer a character stands, whatever words it is made of."""
 
 _ATOM = re.compile(r"(\w+)\[([+-]?\d+)\]")
 
@@ -144,7 +169,7 @@ def _wordlike_table() -> U8Array:
 
 
 class Streams(NamedTuple):
-    """Every stream of one text.
+    """Every stream of a text, or of several behind each other.
 
     Attributes
     ----------
@@ -152,15 +177,21 @@ class Streams(NamedTuple):
     words : ndarray of uint64, shape (len(WORD_STREAMS), n_words)
     word_of : ndarray of int32, shape (n_chars,)
         Index of the word that each character stands in.
+    char_offsets, word_offsets : ndarray of int64, shape (n_texts + 1,)
+        Where each text begins, and the last one ends.
     """
 
     chars: U64Array
     words: U64Array
     word_of: I32Array
+    char_offsets: I64Array
+    word_offsets: I64Array
 
 
-def text_streams(text: str, boundaries: I32Array, lexicon: WordClusters | None = None) -> Streams:
-    """Fill every stream for a text.
+def text_streams(
+    text: str, boundaries: I32Array, lexicon: Lexicon | None = None, *, offsets: I64Array | None = None
+) -> Streams:
+    """Fill every stream for a text, or for several put behind each other, of which none sees the others.
 
     Parameters
     ----------
@@ -168,18 +199,19 @@ def text_streams(text: str, boundaries: I32Array, lexicon: WordClusters | None =
         ``n_chars`` characters, at least one.
     boundaries : ndarray of int32, shape (n_words + 1,)
         Word boundaries from 0 to ``n_chars``.
-    lexicon : WordClusters, optional
-        Without one the lexicon's streams are zero everywhere.
+    offsets : ndarray of int64, shape (n_texts + 1,), optional
+        Where each of several texts begins, and the last one ends; all are word boundaries. By default it is one.
+    lexicon : Lexicon, optional
+        Streams of a part that it lacks are zero everywhere.
     """
     codes = codepoints(text)
+    offsets = np.array([0, len(codes)]) if offsets is None else offsets
     keys = word_keys(codes, boundaries)
     lengths = np.diff(boundaries)
     words = np.zeros((len(WORD_STREAMS), len(keys)), np.uint64)
     words[0] = keys
     words[1] = np.minimum(lengths, 6)
-    if lexicon is not None:
-        words[2:] = lexicon.clusters_of(keys)
-    chars = np.empty((len(CHAR_STREAMS), len(codes)), np.uint64)
+    chars = np.zeros((len(CHAR_STREAMS), len(codes)), np.uint64)
     chars[0] = codes
     chars[1] = char_classes(codes)
     word_of = np.repeat(np.arange(len(keys), dtype=np.int32), lengths)
@@ -188,7 +220,23 @@ def text_streams(text: str, boundaries: I32Array, lexicon: WordClusters | None =
     first[boundaries[:-1]] = True
     last[boundaries[1:] - 1] = True
     chars[2] = first + 2 * last  # middle 0, begin 1, end 2, single 3
-    return Streams(chars, words, word_of)
+    chars[3] = enclosing(codes, offsets)
+    if lexicon is not None:
+        _fill_from_lexicon(lexicon, codes, boundaries, offsets, chars, words)
+    return Streams(chars, words, word_of, offsets, np.searchsorted(boundaries, offsets))
+
+
+def _fill_from_lexicon(
+    lexicon: Lexicon, codes: U64Array, boundaries: I32Array, offsets: I64Array, chars: U64Array, words: U64Array
+) -> None:
+    if lexicon.words is not None:
+        words[2:5] = lexicon.words.of(words[0])
+    if lexicon.pairs is not None:
+        chars[4:7, :-1] = lexicon.pairs.of(pair_keys(codes))
+        chars[4:7, offsets[1:-1] - 1] = 0  # the last of one text and the first of the next are no pair
+    if lexicon.gazetteer is not None:
+        chars[7:10] = lexicon.gazetteer.matches(codes, offsets)
+        words[5] = lexicon.gazetteer.kinds_of(codes, boundaries)
 
 
 def compile_templates(templates: Sequence[str]) -> tuple[I64Array, I64Array]:
@@ -227,18 +275,26 @@ def compile_templates(templates: Sequence[str]) -> tuple[I64Array, I64Array]:
 
 @njit(cache=True)
 def template_keys(
-    chars: U64Array, words: U64Array, word_of: I32Array, atoms: I64Array, ends: I64Array, first: int, last: int
+    chars: U64Array,
+    words: U64Array,
+    word_of: I32Array,
+    char_offsets: I64Array,
+    word_offsets: I64Array,
+    atoms: I64Array,
+    ends: I64Array,
+    first: int,
+    last: int,
 ) -> U64Array:  # pragma: no cover - compiled
     """Fill every template at the characters from `first` to before `last`.
 
     Parameters
     ----------
-    chars, words, word_of : ndarray
-        The :class:`Streams` of the text.
+    chars, words, word_of, char_offsets, word_offsets : ndarray
+        The :class:`Streams` of the text or texts.
     atoms, ends : ndarray
         From :func:`compile_templates`.
     first, last : int
-        Range of characters to fill; windows look beyond it as far as the text goes.
+        Range of characters to fill; windows look beyond it as far as their text goes.
 
     Returns
     -------
@@ -253,16 +309,19 @@ def template_keys(
     seeds = np.empty(n_templates, np.uint64)
     for k in range(n_templates):
         seeds[k] = fold(np.uint64(0), np.uint64(k + 1))
+    text = 0
     for i in range(first, last):
+        while i >= char_offsets[text + 1]:
+            text += 1
         for k in range(n_templates):
             key = seeds[k]
             for a in range(ends[k], ends[k + 1]):
                 stream = atoms[a, 1]
                 if atoms[a, 0] == 0:
                     j = i + atoms[a, 2]
-                    key = fold(key, chars[stream, j] if 0 <= j < chars.shape[1] else beyond)
+                    key = fold(key, chars[stream, j] if char_offsets[text] <= j < char_offsets[text + 1] else beyond)
                 else:
                     j = word_of[i] + atoms[a, 2]
-                    key = fold(key, words[stream, j] if 0 <= j < words.shape[1] else beyond)
+                    key = fold(key, words[stream, j] if word_offsets[text] <= j < word_offsets[text + 1] else beyond)
             keys[i - first, k] = key
     return keys
