@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tagger.errors import ConfigurationError, InputError, NotFittedError
 from tagger.spans import Calibration, LabelledRange, SpanTagger
 from tagger.spans._calibration import fit_calibration, measure_reliability
-from tagger.spans._thresholds import OperatingPoint, choose_point, find_candidates
+from tagger.spans._thresholds import OperatingPoint, choose_point, find_candidates, pool
 
 Annotated = tuple[list[str], list[list[LabelledRange]]]
 
@@ -236,6 +236,45 @@ def test_few_spans_give_a_finite_rise(right: list[bool]) -> None:
     a, b = fit_calibration(np.array([0.2, 0.4, 0.6, 1.0]), np.array(right))
     assert 0 < a < 20
     assert abs(b) < 20
+
+
+# -- judgements ----------------------------------------------------------------------------------------------------
+
+
+def test_adjusting_by_a_judgement_is_calibrating_and_tuning(fitted: SpanTagger) -> None:
+    adjusted, stepwise = (SpanTagger.from_state(*fitted.to_state()) for _ in range(2))
+    adjusted.adjust(fitted.judge(*HELD_OUT))
+    point = stepwise.calibrate(*HELD_OUT).tune_threshold(*HELD_OUT)
+    assert adjusted.calibration_ == stepwise.calibration_ != Calibration()
+    assert adjusted.threshold_ == point.threshold
+
+
+def test_judgements_of_parts_are_that_of_the_whole(fitted: SpanTagger) -> None:
+    cut = 120
+    parts = [fitted.judge(HELD_OUT[0][part], HELD_OUT[1][part]) for part in (slice(0, cut), slice(cut, None))]
+    whole, pooled = fitted.judge(*HELD_OUT), pool(parts)
+    assert pooled.n_gold == whole.n_gold
+    (mine,), (other,) = pooled.layers, whole.layers
+    assert np.array_equal(mine.segments, other.segments)
+    assert np.allclose(mine.probabilities, other.probabilities, rtol=1e-9)
+    assert np.array_equal(mine.right, other.right)
+    assert mine.n_chars == other.n_chars
+
+
+def test_a_given_threshold_is_kept(fitted: SpanTagger) -> None:
+    judgement = fitted.judge(*HELD_OUT)
+    tagger = SpanTagger(max_iter=2, threshold=0.9).fit(*TRAIN).adjust(judgement)
+    assert tagger.threshold_ == 0.9
+    assert tagger.calibration_ != Calibration()
+
+
+def test_judgements_that_do_not_fit(fitted: SpanTagger) -> None:
+    nested = [[*found, (0, 2, "开头")] for found in TRAIN[1]]
+    other = SpanTagger(layers="auto", max_iter=1).fit(TRAIN[0], nested).judge(TRAIN[0], nested)
+    with pytest.raises(ConfigurationError, match=r"taggers with \[1, 2\] layers"):
+        fitted.adjust(fitted.judge(*HELD_OUT), other)
+    with pytest.raises(ConfigurationError, match="no judgement came"):
+        fitted.adjust()
 
 
 def test_nothing_to_judge_by(tagger: SpanTagger) -> None:

@@ -101,6 +101,12 @@ def test_the_model_reads(trained: Path) -> None:
     assert any(article.spans for article in page.articles)
 
 
+def test_confidences_are_adjusted_by_the_folds(trained: Path) -> None:
+    spans = artifact.load(trained).meta["spans"]
+    assert 0 < spans["threshold"] < 1
+    assert len(spans["calibration"]) == 2
+
+
 def test_what_the_manifest_says(trained: Path, prepared: tuple[Recipe, Prepared]) -> None:
     meta = artifact.load(trained).meta
     assert meta["description"] == "A model that is made to be tested."

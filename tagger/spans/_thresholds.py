@@ -87,8 +87,10 @@ def pool(judgements: Sequence[Judgement]) -> Judgement:
     Raises
     ------
     ConfigurationError
-        If their taggers had different numbers of layers.
+        If none came, or their taggers had different numbers of layers.
     """
+    if not judgements:
+        raise ConfigurationError("no judgement came: give those of SpanTagger.judge on held-out texts")
     depths = {len(judgement.layers) for judgement in judgements}
     if len(depths) != 1:
         raise ConfigurationError(f"judgements of taggers with {sorted(depths)} layers cannot be put together")
