@@ -158,7 +158,7 @@ def test_packed_keys_of_another_kind(keys: np.ndarray) -> None:
 
 
 def test_a_label_seen_once_and_one_token() -> None:
-    crf = LinearChainCRF(max_iter=30, dropout=0.0, prune=0.0).fit([[["独"]], *X], [["S-名"], *Y])
+    crf = LinearChainCRF(max_iter=30, learning_rate=0.2, dropout=0.0, prune=0.0).fit([[["独"]], *X], [["S-名"], *Y])
     assert crf.predict([[["独"]]]) == [["S-名"]]
     one = LinearChainCRF(max_iter=1).fit([[["独"]]], [["S-名"]])
     assert one.tags_ == ["O", "S-名"]

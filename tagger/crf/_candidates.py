@@ -15,6 +15,8 @@ from tagger.crf._sums import Steps, exponentials, forward
 
 __all__ = ["best_set", "find_candidates"]
 
+_ROUNDING = 1e-9  # what the probabilities of a token's tags may sum up to beside one
+
 
 class Found(NamedTuple):
     """Room for segments; the first few are filled."""
@@ -76,7 +78,7 @@ def find_candidates(
                 continue
         lattice = completed(log_z, own, transitions, start, end, steps, work, scale)
         before = count
-        found, count = _collect(lattice, labels, threshold, found, count)
+        found, count = _collect(lattice, labels, outside, threshold, found, count)
         if choose:
             new = Found(found.segments[before:count], found.tags[before:count], found.probabilities[before:count])
             count = before + _keep(best_set(new.segments, new.probabilities, threshold, n), new)
@@ -120,15 +122,19 @@ def _nothing_lost(alpha: F64Array, local: F64Array, lowest: float) -> bool:  # p
 
 @njit(cache=True, nogil=True)
 def _collect(
-    lattice: Lattice, labels: I64Array, threshold: float, found: Found, count: int
+    lattice: Lattice, labels: I64Array, outside: int, threshold: float, found: Found, count: int
 ) -> tuple[Found, int]:  # pragma: no cover - compiled
     """Append the segments of one sequence.
+
+    Where a token is so probably outside that no segment over it can reach the threshold, none is tried.
 
     A segment that begins at ``t`` and goes on at ``k`` either ends or goes on at ``k + 1``: its probability, ``reach``,
     only falls with ``k`` and bounds that of every end from there.
     """
     n = lattice.alpha.shape[0]
     for t in range(n):
+        if outside >= 0 and weighed(lattice, opened(lattice, t, outside), t, outside) > 1.0 - threshold + _ROUNDING:
+            continue
         for label in range(len(labels)):
             inside, last, single = labels[label, 1], labels[label, 2], labels[label, 3]
             if single >= 0:
