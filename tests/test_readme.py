@@ -171,6 +171,19 @@ def test_scores_are_those_of_the_shipped_model() -> None:
     )
 
 
+def test_public_scores_are_those_of_the_results_file() -> None:
+    entries = json.loads((ROOT / "benchmarks" / "results" / "spans.json").read_text(encoding="utf-8"))["entries"]
+    table = read("README.md").partition("<!-- scores: spans -->\n")[2].partition("\n\n")[0]
+    rows = table.splitlines()[2:]
+    assert rows
+    for row in rows:
+        name, *shown = [cell.strip() for cell in row.strip("|").split("|")][:4]
+        for system, cell in zip(("tagger", "tagger-plain", "crfsuite"), shown, strict=True):
+            prefix = f"{re.split(r'[ ,]', name)[0].lower()}/{system}/seed"
+            seeds = [entry["result"]["f1"] for key, entry in entries.items() if key.startswith(prefix)]
+            assert cell == f"{100 * sum(seeds) / len(seeds):.1f}", (name, system)
+
+
 def score_rows(scores: dict[str, Any]) -> Iterator[str]:
     """Yield the rows that the table must have."""
     topics, spans = scores["topics"], scores["spans"]
